@@ -1,0 +1,94 @@
+/* llmfp/catalog.h - what a checkpoint holds: files, tensors, byte extents.
+ *                                                                core, no MPI
+ * Filled by the format readers (checkpoint.h) from headers only. Everything in
+ * a catalog has been checked: extents lie inside their file, sizes follow from
+ * shape and encoding, and nothing overflows. Strings and arrays belong to the
+ * catalog's arena. Values from hostile files may be any bytes, but names are
+ * valid UTF-8 without NUL.                                                     */
+#ifndef LLMFP_CATALOG_H
+#define LLMFP_CATALOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "llmfp/buffer.h"
+#include "llmfp/encoding.h"
+#include "llmfp/error.h"
+
+struct llmfp_file {
+    const char *path;      /* as it is opened */
+    uint64_t size_bytes;   /* when the header was read */
+    int64_t modified_ns;   /* mtime, nanoseconds since 1970 */
+    uint64_t header_bytes; /* an upper bound of what the format keeps before the data */
+    uint64_t digest;       /* 64-bit digest of the header's bytes; 0 before it was read */
+};
+
+struct llmfp_extent {
+    uint32_t file; /* index into the catalog's files */
+    uint64_t offset_bytes;
+    uint64_t size_bytes;
+};
+
+/* A tensor that is needed to decode another one (quantised encodings).        */
+enum llmfp_side_kind { LLMFP_SIDE_SCALE, LLMFP_SIDE_ZERO, LLMFP_SIDE_GROUP, LLMFP_SIDE_CODEBOOK };
+
+struct llmfp_side {
+    enum llmfp_side_kind kind;
+    enum llmfp_encoding_id encoding;
+    struct llmfp_extent extent;
+    uint32_t n_dimensions;
+    const uint64_t *shape;
+};
+
+struct llmfp_tensor {
+    const char *name; /* as in the file */
+    enum llmfp_encoding_id encoding;
+    uint32_t n_dimensions; /* 0 for a scalar, which has one element */
+    const uint64_t *shape; /* logical elements, slowest axis first */
+    uint64_t n_elements;
+    struct llmfp_extent data; /* size_bytes = n_elements / block_elements * block_bytes */
+    uint32_t n_sides;
+    const struct llmfp_side *sides;
+};
+
+struct llmfp_catalog {
+    struct llmfp_file *files; /* owned array, n_files */
+    size_t n_files;
+    struct llmfp_tensor *tensors; /* owned array, n_tensors */
+    size_t n_tensors;
+    size_t tensor_capacity;
+    struct llmfp_arena arena; /* owns names, paths, shapes, sides */
+};
+
+/* All functions are Local. A zeroed struct is a valid empty catalog.          */
+
+void llmfp_catalog_clear(struct llmfp_catalog *catalog);
+
+/* Append a file (path copied). Errors: LLMFP_FATAL without memory.             */
+enum llmfp_status llmfp_catalog_add_file(struct llmfp_catalog *catalog,
+                                         const struct llmfp_file *file,
+                                         struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Append a tensor; name, shape and sides are copied into the arena.
+ * Errors: LLMFP_FATAL without memory.                                          */
+enum llmfp_status llmfp_catalog_add_tensor(struct llmfp_catalog *catalog,
+                                           const struct llmfp_tensor *tensor,
+                                           struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Check that no name occurs twice, and sort tensors by (file, offset, name), so
+ * that the order does not depend on who read which header.
+ * Errors: LLMFP_CHECKPOINT names the tensor and both files.                    */
+enum llmfp_status llmfp_catalog_finish(struct llmfp_catalog *catalog,
+                                       struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Pack the tensors of a catalog (not the files) from index `first` on, and
+ * append packed tensors to another catalog. Used to share headers among ranks;
+ * `unpack` trusts its input only as far as bounds go.
+ * Errors: LLMFP_FATAL (memory; packed bytes cut short).                        */
+void llmfp_catalog_pack_tensors(const struct llmfp_catalog *catalog, size_t first,
+                                struct llmfp_buffer *buffer);
+enum llmfp_status llmfp_catalog_unpack_tensors(struct llmfp_catalog *catalog,
+                                               struct llmfp_cursor *cursor,
+                                               struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,85 @@
+/* llmfp/encoding.h - how the bytes of a tensor stand for numbers.  core, no MPI
+ *
+ * One row of the table in src/encoding/encoding.c per encoding; one file per
+ * group of encodings holds their kernels. A kernel takes bytes and adds the
+ * exact values straight into moments: nothing is decoded into doubles.
+ * Elements are stored in blocks of `block_elements` elements in `block_bytes`
+ * bytes (1 element each for plain floats). An encoding whose values depend on
+ * other tensors (scales, zeros, codebooks) finds them in `sides`.
+ * Sources of the formats: IEEE 754, OCP 8-bit floating point specification
+ * (OFP8), OCP microscaling (MX) specification, safetensors.                    */
+#ifndef LLMFP_ENCODING_H
+#define LLMFP_ENCODING_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct llmfp_moments;
+struct llmfp_tensor;
+
+enum llmfp_encoding_id {
+    /* weights: every one has a kernel */
+    LLMFP_F64,
+    LLMFP_F32,
+    LLMFP_F16,
+    LLMFP_BF16,
+    LLMFP_F8_E4M3,
+    LLMFP_F8_E5M2,
+    LLMFP_F8_E4M3FNUZ,
+    LLMFP_F8_E5M2FNUZ,
+    /* stored in checkpoints, but not weights by themselves: no kernel */
+    LLMFP_F8_E8M0,
+    LLMFP_F6_E2M3,
+    LLMFP_F6_E3M2,
+    LLMFP_F4,
+    LLMFP_C64,
+    LLMFP_I64,
+    LLMFP_I32,
+    LLMFP_I16,
+    LLMFP_I8,
+    LLMFP_U64,
+    LLMFP_U32,
+    LLMFP_U16,
+    LLMFP_U8,
+    LLMFP_BOOL,
+    LLMFP_N_ENCODINGS
+};
+
+enum llmfp_encoding_kind {
+    LLMFP_KIND_FLOAT,   /* real numbers that can be summed                    */
+    LLMFP_KIND_INTEGER, /* integers and booleans: indices, masks, packed codes */
+    LLMFP_KIND_OTHER    /* known size, but no exact sum is defined for it here */
+};
+
+/* A run of elements of one tensor, as the kernels get it. Borrowed memory.    */
+struct llmfp_elements {
+    const unsigned char *bytes;        /* first block; any alignment                       */
+    uint64_t n_elements;               /* a multiple of block_elements                     */
+    uint64_t first_element;            /* index in the tensor, row-major                   */
+    const struct llmfp_tensor *tensor; /* shape and sides; may be NULL for plain floats */
+    const unsigned char *const *sides; /* bytes of tensor->sides[i], whole, or NULL     */
+};
+
+struct llmfp_encoding {
+    const char *name; /* as in safetensors headers, e.g. "BF16" */
+    enum llmfp_encoding_kind kind;
+    uint16_t block_elements;
+    uint16_t block_bytes;
+    /* Every finite value is an integer times 2^lowest_exponent and smaller than
+     * 2^highest_exponent in magnitude: this sizes the accumulators.            */
+    int16_t lowest_exponent;
+    int16_t highest_exponent;
+    /* Add all elements to `moments`, whose layout covers this encoding. Exact. NULL
+     * for encodings without one.                                         Local. */
+    void (*add)(struct llmfp_moments *moments, const struct llmfp_elements *elements);
+};
+
+/* The table row of an encoding; never NULL for an id below LLMFP_N_ENCODINGS. Local. */
+const struct llmfp_encoding *llmfp_encoding(enum llmfp_encoding_id id);
+
+/* Find an encoding by its safetensors dtype name (n_bytes long, exact case);
+ * false when there is none.                                              Local. */
+bool llmfp_encoding_find(const char *name, size_t n_bytes, enum llmfp_encoding_id *id);
+
+#endif

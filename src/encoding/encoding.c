@@ -1,0 +1,52 @@
+/* encoding.c - the table of encodings. One row each; kernels live in the files
+ * that kernels.h names. Adding an encoding: its id in llmfp/encoding.h, a row
+ * here, its kernel in one file of this folder, its tests.                     */
+#include "llmfp/encoding.h"
+
+#include <string.h>
+
+#include "kernels.h"
+
+/* Columns: name, kind, elements and bytes of a block, exponents, kernel.
+ * Exponents for a float with e exponent bits, bias b and m mantissa bits: lowest
+ * 1 - b - m (the unit of subnormals), highest one above the largest finite value. */
+static const struct llmfp_encoding table[LLMFP_N_ENCODINGS] = {
+    [LLMFP_F64] = {"F64", LLMFP_KIND_FLOAT, 1, 8, -1074, 1024, llmfp_add_f64},
+    [LLMFP_F32] = {"F32", LLMFP_KIND_FLOAT, 1, 4, -149, 128, llmfp_add_f32},
+    [LLMFP_F16] = {"F16", LLMFP_KIND_FLOAT, 1, 2, -24, 16, llmfp_add_f16},
+    [LLMFP_BF16] = {"BF16", LLMFP_KIND_FLOAT, 1, 2, -133, 128, llmfp_add_bf16},
+    [LLMFP_F8_E4M3] = {"F8_E4M3", LLMFP_KIND_FLOAT, 1, 1, -9, 9, llmfp_add_f8_e4m3},
+    [LLMFP_F8_E5M2] = {"F8_E5M2", LLMFP_KIND_FLOAT, 1, 1, -16, 16, llmfp_add_f8_e5m2},
+    [LLMFP_F8_E4M3FNUZ] = {"F8_E4M3FNUZ", LLMFP_KIND_FLOAT, 1, 1, -10, 8, llmfp_add_f8_e4m3fnuz},
+    [LLMFP_F8_E5M2FNUZ] = {"F8_E5M2FNUZ", LLMFP_KIND_FLOAT, 1, 1, -17, 16, llmfp_add_f8_e5m2fnuz},
+    [LLMFP_F8_E8M0] = {"F8_E8M0", LLMFP_KIND_OTHER, 1, 1, 0, 0, NULL},
+    [LLMFP_F6_E2M3] = {"F6_E2M3", LLMFP_KIND_OTHER, 4, 3, 0, 0, NULL},
+    [LLMFP_F6_E3M2] = {"F6_E3M2", LLMFP_KIND_OTHER, 4, 3, 0, 0, NULL},
+    [LLMFP_F4] = {"F4", LLMFP_KIND_OTHER, 2, 1, 0, 0, NULL},
+    [LLMFP_C64] = {"C64", LLMFP_KIND_OTHER, 1, 8, 0, 0, NULL},
+    [LLMFP_I64] = {"I64", LLMFP_KIND_INTEGER, 1, 8, 0, 0, NULL},
+    [LLMFP_I32] = {"I32", LLMFP_KIND_INTEGER, 1, 4, 0, 0, NULL},
+    [LLMFP_I16] = {"I16", LLMFP_KIND_INTEGER, 1, 2, 0, 0, NULL},
+    [LLMFP_I8] = {"I8", LLMFP_KIND_INTEGER, 1, 1, 0, 0, NULL},
+    [LLMFP_U64] = {"U64", LLMFP_KIND_INTEGER, 1, 8, 0, 0, NULL},
+    [LLMFP_U32] = {"U32", LLMFP_KIND_INTEGER, 1, 4, 0, 0, NULL},
+    [LLMFP_U16] = {"U16", LLMFP_KIND_INTEGER, 1, 2, 0, 0, NULL},
+    [LLMFP_U8] = {"U8", LLMFP_KIND_INTEGER, 1, 1, 0, 0, NULL},
+    [LLMFP_BOOL] = {"BOOL", LLMFP_KIND_INTEGER, 1, 1, 0, 0, NULL},
+};
+
+const struct llmfp_encoding *llmfp_encoding(enum llmfp_encoding_id id)
+{
+    return &table[id];
+}
+
+bool llmfp_encoding_find(const char *name, size_t n_bytes, enum llmfp_encoding_id *id)
+{
+    for (int i = 0; i < LLMFP_N_ENCODINGS; i++) {
+        if (strlen(table[i].name) == n_bytes && memcmp(table[i].name, name, n_bytes) == 0) {
+            *id = (enum llmfp_encoding_id)i;
+            return true;
+        }
+    }
+    return false;
+}

@@ -1,0 +1,20 @@
+/* kernels.h - the kernels of all encodings: bytes straight into exact moments.
+ * Each is the `add` of one row of the table in encoding.c; see llmfp/encoding.h. */
+#ifndef LLMFP_KERNELS_H
+#define LLMFP_KERNELS_H
+
+#include "llmfp/encoding.h"
+#include "llmfp/moments.h"
+
+typedef void llmfp_kernel(struct llmfp_moments *moments, const struct llmfp_elements *elements);
+
+llmfp_kernel llmfp_add_f64;
+llmfp_kernel llmfp_add_f32;
+llmfp_kernel llmfp_add_f16;
+llmfp_kernel llmfp_add_bf16;
+llmfp_kernel llmfp_add_f8_e4m3;
+llmfp_kernel llmfp_add_f8_e5m2;
+llmfp_kernel llmfp_add_f8_e4m3fnuz;
+llmfp_kernel llmfp_add_f8_e5m2fnuz;
+
+#endif
