@@ -14,7 +14,7 @@
 enum {
     PATTERNS = 1 << 16,
     SIGN = 1 << 15,
-    SHORT_RUN = 1 << 14, /* elements; below it the table does not pay */
+    SHORT_RUN = 1 << 16, /* elements; below it the table does not pay */
     /* m^2 < 2^22 and at most 2^30 elements a block: every sum stays below 2^62. */
     MOST_IN_BLOCK = 1 << 30
 };

@@ -10,7 +10,7 @@
 enum {
     /* A gap of unwanted bytes shorter than this is read through: skipping it would
      * cost more than reading it. */
-    SHORTEST_GAP_BYTES = 64 << 10
+    SHORTEST_GAP_BYTES = 4096
 };
 
 struct cell_key {
