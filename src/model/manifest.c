@@ -225,33 +225,39 @@ static enum llmfp_status add_path(struct parser *parser, const struct llmfp_mani
 
 /* ---- clashes ---- */
 
-static int compare_entries(const void *a, const void *b)
+struct label_use {
+    const char *label;
+    const struct llmfp_manifest_entry *entry;
+};
+
+static int compare_uses(const void *a, const void *b)
 {
-    const struct llmfp_manifest_entry *left = *(const struct llmfp_manifest_entry *const *)a;
-    const struct llmfp_manifest_entry *right = *(const struct llmfp_manifest_entry *const *)b;
+    const struct label_use *left = a;
+    const struct label_use *right = b;
     const int by_label = strcmp(left->label, right->label);
-    return by_label != 0 ? by_label : left < right ? -1 : left > right;
+    return by_label != 0 ? by_label : left->entry < right->entry ? -1 : left->entry > right->entry;
 }
 
 /* Report the first entry, in file order, whose label an earlier one has. */
 static enum llmfp_status check_labels(const struct llmfp_manifest *manifest, const char *name,
                                       struct llmfp_error *error)
 {
-    const struct llmfp_manifest_entry **sorted = calloc(manifest->n_entries, sizeof *sorted);
+    const size_t n = manifest->n_entries;
+    struct label_use *sorted = calloc(n, sizeof *sorted);
     if (sorted == NULL) {
-        return llmfp_fail_memory(error, manifest->n_entries * sizeof *sorted, "labels");
+        return llmfp_fail_memory(error, n * sizeof *sorted, "labels");
     }
-    for (size_t i = 0; i < manifest->n_entries; i++) {
-        sorted[i] = &manifest->entries[i];
+    for (size_t i = 0; i < n; i++) {
+        sorted[i] = (struct label_use){manifest->entries[i].label, &manifest->entries[i]};
     }
-    qsort(sorted, manifest->n_entries, sizeof *sorted, compare_entries);
+    qsort(sorted, n, sizeof *sorted, compare_uses);
     const struct llmfp_manifest_entry *first = NULL;
     const struct llmfp_manifest_entry *second = NULL;
-    for (size_t i = 1; i < manifest->n_entries; i++) {
-        if (strcmp(sorted[i - 1]->label, sorted[i]->label) == 0 &&
-            (second == NULL || sorted[i] < second)) {
-            first = sorted[i - 1];
-            second = sorted[i];
+    for (size_t i = 1; i < n; i++) {
+        if (strcmp(sorted[i - 1].label, sorted[i].label) == 0 &&
+            (second == NULL || sorted[i].entry < second)) {
+            first = sorted[i - 1].entry;
+            second = sorted[i].entry;
         }
     }
     free(sorted);

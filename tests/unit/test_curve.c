@@ -264,7 +264,7 @@ static void two_thousand_curves_are_quick(void)
     double(*storage)[LONGEST] = malloc(sizeof *storage * N);
     const double **curves = calloc(N, sizeof *curves);
     size_t *n_layers = calloc(N, sizeof *n_layers);
-    double *out = malloc(sizeof *out * N * N);
+    double *out = calloc((size_t)N * N, sizeof *out);
     CU_ASSERT_FATAL(storage != NULL && curves != NULL && n_layers != NULL && out != NULL);
     make_curves(storage, curves, n_layers, N, 3);
     struct llmfp_error error = {LLMFP_OK, ""};
@@ -273,7 +273,7 @@ static void two_thousand_curves_are_quick(void)
     const double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
     printf("(%.2f s) ", seconds);
     CU_ASSERT(seconds < 20);
-    CU_ASSERT_EQUAL(bits(out[5 * N + 1001]), bits(out[1001 * N + 5]));
+    CU_ASSERT_EQUAL(bits(out[(size_t)5 * N + 1001]), bits(out[(size_t)1001 * N + 5]));
     free(out);
     free(n_layers);
     free(curves);
