@@ -249,7 +249,7 @@ static void long_curves_go_in_pieces(void)
     double out[N * N];
     struct llmfp_error error = {LLMFP_OK, ""};
     CU_ASSERT_EQUAL(llmfp_curve_correlation_rows(curves, n_layers, N, 0, N, out, &error), LLMFP_OK);
-    for (size_t i = 0; i < N * N; i++) {
+    for (size_t i = 0; i < (size_t)N * N; i++) {
         CU_ASSERT_EQUAL(bits(out[i]), bits(correlation(curves[i / N], n_layers[i / N],
                                                        curves[i % N], n_layers[i % N])));
     }
