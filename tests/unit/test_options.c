@@ -136,7 +136,7 @@ static void sizes_are_powers_of_1024(void)
 {
     CU_ASSERT(parses("--chunk 4096 m") && options.chunk_bytes == 4096);
     CU_ASSERT(parses("--chunk=4K m") && options.chunk_bytes == 4096);
-    CU_ASSERT(parses("--chunk=512k m") && options.chunk_bytes == 512 * 1024);
+    CU_ASSERT(parses("--chunk=512k m") && options.chunk_bytes == 524288);
     CU_ASSERT(parses("--chunk=64M m") && options.chunk_bytes == UINT64_C(64) << 20);
     CU_ASSERT(parses("--chunk=3m m") && options.chunk_bytes == UINT64_C(3) << 20);
     CU_ASSERT(parses("--chunk=1G m") && options.chunk_bytes == UINT64_C(1) << 30);
