@@ -41,6 +41,9 @@ struct llmfp_batch {
 /* Note that a checkpoint has failed; the first message stays.              Local. */
 void llmfp_batch_fail(struct llmfp_batch_checkpoint *checkpoint, const char *text);
 
+/* Local. Digest of names, sizes and times of a located checkpoint's files; never 0.  */
+uint64_t llmfp_batch_fingerprint(const struct llmfp_checkpoint *files);
+
 /* Collective. Locate `n` entries (<= LLMFP_BATCH_MOST) of the manifest, given by their
  * numbers, into an empty batch. Checkpoints that cannot be located are marked failed.
  * Errors, the same on every rank: LLMFP_FATAL.                                    */

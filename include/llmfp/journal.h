@@ -32,7 +32,8 @@ struct llmfp_journal_place {
     uint32_t check; /* CRC-32 */
 };
 
-/* All functions are Local. Errors are LLMFP_FATAL and name the file.            */
+/* All functions are Local. Errors are LLMFP_FATAL and name the file; LLMFP_USAGE when
+ * another process has the journal open for writing.                             */
 
 /* Make a new, empty journal (an old file of that name is replaced).              */
 enum llmfp_status llmfp_journal_create(struct llmfp_journal *journal, const char *path,

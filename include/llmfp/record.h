@@ -43,6 +43,7 @@ struct llmfp_record {
     const char *source_digest; /* 16 hex digits over file sizes and headers; "" when failed */
     uint64_t fingerprint;      /* like source_digest, with file times: has it changed since? */
     bool failed;
+    bool kept; /* came with an existing results file: stays, whatever the manifest lists */
     struct llmfp_tally tally;
     struct llmfp_record_cell *cells; /* by (role, layer), in the order of llmfp_role_compare */
     size_t n_cells;

@@ -22,7 +22,7 @@ struct llmfp_scan_listener {
     void *context;
     /* `text` is a whole sentence that names the checkpoint's label.              */
     void (*checkpoint_failed)(void *context, const char *label, const char *text);
-    /* A rule's note about a fused tensor, once per checkpoint and note.          */
+    /* Something to know about a checkpoint that does not fail it.                */
     void (*checkpoint_note)(void *context, const char *label, const char *text);
     /* total_bytes may be an estimate until all headers have been read.           */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
@@ -55,6 +55,16 @@ struct llmfp_scan_entry {
     uint64_t fingerprint; /* in: of the record that is there already; 0 when there is none */
     struct llmfp_journal_place place;
 };
+
+/* Collective. Look at the files of every entry that is `done` and has a fingerprint: one
+ * whose files have changed since (names, sizes, times), or are gone, is no longer done,
+ * and the listener hears of it. No header is read.
+ * Errors, the same on every rank: LLMFP_FATAL.                                     */
+enum llmfp_status llmfp_scan_recheck(const struct llmfp_communicator *communicator,
+                                     const struct llmfp_manifest *manifest,
+                                     const struct llmfp_scan_listener *listener,
+                                     struct llmfp_scan_entry *entries,
+                                     struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* Collective. Scan every entry that is not `done`.
  *   entries   [manifest->n_entries], in and out

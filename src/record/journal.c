@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
@@ -99,11 +100,33 @@ void llmfp_journal_close(struct llmfp_journal *journal)
     *journal = (struct llmfp_journal){.descriptor = -1};
 }
 
+/* One scan at a time may write. Where locks do not work nothing is refused. */
+static enum llmfp_status lock_file(struct llmfp_journal *journal, struct llmfp_error *error)
+{
+    if (flock(journal->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+        return LLMFP_OK;
+    }
+    return llmfp_fail(error, LLMFP_USAGE,
+                      "'%s' is in use: another scan writes the same results file; wait for it, or "
+                      "choose another --output",
+                      journal->path);
+}
+
 enum llmfp_status llmfp_journal_create(struct llmfp_journal *journal, const char *path,
                                        uint64_t key, struct llmfp_error *error)
 {
-    enum llmfp_status status = open_file(journal, path, O_RDWR | O_CREAT | O_TRUNC, error);
+    enum llmfp_status status = open_file(journal, path, O_RDWR | O_CREAT, error);
     if (status != LLMFP_OK) {
+        return status;
+    }
+    status = lock_file(journal, error);
+    if (status != LLMFP_OK) {
+        llmfp_journal_close(journal);
+        return status;
+    }
+    if (ftruncate(journal->descriptor, 0) != 0) {
+        status = fail_here(path, "cannot empty", error);
+        llmfp_journal_close(journal);
         return status;
     }
     unsigned char header[HEADER_BYTES];
@@ -257,6 +280,9 @@ enum llmfp_status llmfp_journal_open(struct llmfp_journal *journal, const char *
     if (fstat(journal->descriptor, &file) != 0) {
         status = fail_here(path, "cannot be examined", error);
     } else {
+        status = writable ? lock_file(journal, error) : LLMFP_OK;
+    }
+    if (status == LLMFP_OK) {
         status = check_header(journal, key, error);
     }
     if (status == LLMFP_OK) {

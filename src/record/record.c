@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { LIMB_BITS = 32, RECORD_VERSION = 1 };
+enum { LIMB_BITS = 32, RECORD_VERSION = 1, FLAG_FAILED = 1, FLAG_KEPT = 2 };
 
 void llmfp_record_clear(struct llmfp_record *record)
 {
@@ -95,7 +95,7 @@ void llmfp_record_pack(const struct llmfp_record *record, struct llmfp_buffer *b
     llmfp_buffer_put_string(buffer, record->message);
     llmfp_buffer_put_string(buffer, record->source_digest);
     llmfp_buffer_put_u64(buffer, record->fingerprint);
-    llmfp_buffer_put_u32(buffer, record->failed ? 1 : 0);
+    llmfp_buffer_put_u32(buffer, (record->failed ? FLAG_FAILED : 0U) | (record->kept ? FLAG_KEPT : 0U));
     pack_tally(buffer, &record->tally);
     llmfp_buffer_put_u64(buffer, record->n_cells);
     for (size_t i = 0; i < record->n_cells; i++) {
@@ -195,7 +195,9 @@ enum llmfp_status llmfp_record_unpack(struct llmfp_record *record, struct llmfp_
     bool good = version_fits && unpack_strings(record, cursor);
     if (good) {
         record->fingerprint = llmfp_cursor_u64(cursor);
-        record->failed = llmfp_cursor_u32(cursor) != 0;
+        const uint32_t flags = llmfp_cursor_u32(cursor);
+        record->failed = (flags & FLAG_FAILED) != 0;
+        record->kept = (flags & FLAG_KEPT) != 0;
         unpack_tally(cursor, &record->tally);
         good = unpack_cells(record, cursor);
     }

@@ -332,18 +332,26 @@ static uint64_t mix_name(uint64_t digest, const char *path)
     return digest;
 }
 
-static void digest_files(struct llmfp_batch_checkpoint *checkpoint)
+uint64_t llmfp_batch_fingerprint(const struct llmfp_checkpoint *files)
 {
-    uint64_t digest = 0;
     uint64_t fingerprint = 0;
-    for (size_t f = 0; f < checkpoint->catalog.n_files; f++) {
-        const struct llmfp_file *file = &checkpoint->catalog.files[f];
-        digest = mix(mix(mix_name(digest, file->path), file->size_bytes), file->digest);
+    for (size_t f = 0; f < files->n_files; f++) {
+        const struct llmfp_file *file = &files->files[f];
         fingerprint = mix(mix(mix_name(fingerprint, file->path), file->size_bytes),
                           (uint64_t)file->modified_ns);
     }
+    return fingerprint == 0 ? 1 : fingerprint; /* 0 means "none" */
+}
+
+static void digest_files(struct llmfp_batch_checkpoint *checkpoint)
+{
+    uint64_t digest = 0;
+    for (size_t f = 0; f < checkpoint->catalog.n_files; f++) {
+        const struct llmfp_file *file = &checkpoint->catalog.files[f];
+        digest = mix(mix(mix_name(digest, file->path), file->size_bytes), file->digest);
+    }
     checkpoint->digest = digest;
-    checkpoint->fingerprint = fingerprint == 0 ? 1 : fingerprint; /* 0 means "none" */
+    checkpoint->fingerprint = llmfp_batch_fingerprint(&checkpoint->files);
 }
 
 /* What every rank can check by itself, with the same outcome. */
