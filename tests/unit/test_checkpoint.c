@@ -7,11 +7,11 @@
 #include "safetensors_file.h"
 
 /* A good file with one tensor of the given name. */
-static void weights(struct scratch *scratch, const char *name, const char *tensor)
+static void weights(struct scratch *scratch, const char *file_name, const char *tensor)
 {
     char header[200];
     const int length = snprintf(header, sizeof header, "{\"%s\":" ONE "}", tensor);
-    scratch_safetensors(scratch, name, header, (size_t)length, 8);
+    scratch_safetensors(scratch, file_name, header, (size_t)length, 8);
 }
 
 static void empty_files(struct scratch *scratch, const char *const *names)
@@ -47,14 +47,14 @@ static void expect_files(struct scratch *scratch, const char *name, const char *
     llmfp_checkpoint_clear(&checkpoint);
 }
 
-static void expect_refusal(struct scratch *scratch, const char *name, const char *word,
-                           const char *other_word)
+static void expect_refusal(struct scratch *scratch, const char *name, const char *word1,
+                           const char *word2)
 {
     struct llmfp_checkpoint checkpoint;
     struct llmfp_error error = {LLMFP_OK, ""};
     const enum llmfp_status status =
         llmfp_checkpoint_locate(scratch_path(scratch, name), &checkpoint, &error);
-    expect_error(status, &error, LLMFP_CHECKPOINT, scratch->folder, word, other_word, NULL);
+    expect_error(status, &error, LLMFP_CHECKPOINT, scratch->folder, word1, word2, NULL);
     CU_ASSERT_EQUAL(checkpoint.n_files, 0);
     llmfp_checkpoint_clear(&checkpoint);
 }

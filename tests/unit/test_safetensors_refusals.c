@@ -59,7 +59,8 @@ static void names_other_formats(void)
     struct llmfp_catalog catalog;
     struct llmfp_error error = {LLMFP_OK, ""};
     memset(header, ' ', sizeof header);
-    memcpy(header, "{}", 2);
+    header[0] = '{';
+    header[1] = '}';
     CU_ASSERT_EQUAL(read_header(&scratch, header, sizeof header, 0, &catalog, &error), LLMFP_OK);
     llmfp_catalog_clear(&catalog);
     scratch_end(&scratch);
@@ -293,9 +294,9 @@ static void bounds_the_nesting(void)
         memset(header + used, '[', levels);
         memset(header + used + levels, ']', levels);
         used += 2 * levels;
-        memcpy(header + used, "}}", 2);
-        const enum llmfp_status status =
-            read_header(&scratch, header, used + 2, 8, &catalog, &error);
+        header[used++] = '}';
+        header[used++] = '}';
+        const enum llmfp_status status = read_header(&scratch, header, used, 8, &catalog, &error);
         if (levels == 125) {
             CU_ASSERT_EQUAL(status, LLMFP_OK);
         } else {
