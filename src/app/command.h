@@ -11,8 +11,8 @@
 struct command {
     const struct llmfp_communicator *communicator;
     const struct options *options;
-    const struct llmfp_manifest *manifest;   /* the same on every rank */
-    const struct llmfp_role_filter *filter;  /* NULL: all roles */
+    const struct llmfp_manifest *manifest;  /* the same on every rank */
+    const struct llmfp_role_filter *filter; /* NULL: all roles */
     struct messages *messages;
 };
 

@@ -181,15 +181,15 @@ static enum llmfp_status run(struct command *command, struct start *start,
     const struct llmfp_scan_listener listener = {messages, on_failed, on_note, on_progress};
     struct llmfp_scan_timings timings = {0};
     const double start_s = MPI_Wtime();
-    enum llmfp_status status = llmfp_scan_recheck(command->communicator, command->manifest,
-                                                  &listener, entries, error);
+    enum llmfp_status status =
+        llmfp_scan_recheck(command->communicator, command->manifest, &listener, entries, error);
     if (status == LLMFP_OK) {
         if (messages->speaks) {
             progress_start(&messages->progress, stderr, command->options->progress, 0, start_s);
         }
-        status = llmfp_scan_run(command->communicator, command->manifest, &settings, &listener,
-                                entries, messages->speaks ? &start->journal : NULL, &timings,
-                                error);
+        status =
+            llmfp_scan_run(command->communicator, command->manifest, &settings, &listener, entries,
+                           messages->speaks ? &start->journal : NULL, &timings, error);
         if (messages->speaks) {
             progress_finish(&messages->progress, MPI_Wtime());
         }
@@ -206,8 +206,8 @@ static enum llmfp_status run(struct command *command, struct start *start,
     }
     status = llmfp_agree(command->communicator, status, error);
     if (status == LLMFP_OK && command->options->timings) {
-        timings_print(command->communicator, &timings, MPI_Wtime() - write_s,
-                      MPI_Wtime() - start_s, stderr);
+        timings_print(command->communicator, &timings, MPI_Wtime() - write_s, MPI_Wtime() - start_s,
+                      stderr);
     }
     free(content.places);
     return status;

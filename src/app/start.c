@@ -108,8 +108,7 @@ static enum llmfp_status apply_known(const struct start *start, const struct opt
             return llmfp_fail(error, LLMFP_USAGE,
                               "label '%s' (line %u) is already in '%s', scanned from '%s' and not "
                               "from '%s'; give the new checkpoint another label",
-                              entry->label, entry->line, options->output, known->path,
-                              entry->path);
+                              entry->label, entry->line, options->output, known->path, entry->path);
         }
         entries[i].done = same_path && !known->failed;
         entries[i].fingerprint = known->kept ? 0 : known->fingerprint;
@@ -120,7 +119,8 @@ static enum llmfp_status apply_known(const struct start *start, const struct opt
 
 /* ---- the cases ---- */
 
-static enum llmfp_status resume_journal(struct start *start, uint64_t key, struct llmfp_error *error)
+static enum llmfp_status resume_journal(struct start *start, uint64_t key,
+                                        struct llmfp_error *error)
 {
     struct llmfp_journal_place *places = NULL;
     size_t n = 0;
@@ -181,9 +181,10 @@ static enum llmfp_status check_append(const struct options *options, const struc
                           start->journal_path);
     }
     if (!exists(options->output)) {
-        return llmfp_fail(error, LLMFP_USAGE,
-                          "'%s' does not exist, so there is nothing to append to; leave out --append",
-                          options->output);
+        return llmfp_fail(
+            error, LLMFP_USAGE,
+            "'%s' does not exist, so there is nothing to append to; leave out --append",
+            options->output);
     }
     return LLMFP_OK;
 }
@@ -240,8 +241,7 @@ enum llmfp_status start_models(const struct start *start, const struct llmfp_man
                                struct llmfp_error *error)
 {
     const size_t n_known = start->labels.n_keys;
-    struct llmfp_journal_place *all =
-        calloc(n_known + manifest->n_entries + 1, sizeof *all);
+    struct llmfp_journal_place *all = calloc(n_known + manifest->n_entries + 1, sizeof *all);
     size_t *place_of = calloc(n_known + 1, sizeof *place_of); /* in `all`, of a kept label */
     if (all == NULL || place_of == NULL) {
         free(all);

@@ -23,13 +23,13 @@ struct known {
 
 struct start {
     struct llmfp_journal journal;
-    char *journal_path;      /* owned */
+    char *journal_path;       /* owned */
     struct hash_index labels; /* label -> number of its entry in `known` */
-    struct known *known;     /* owned, [labels.n_keys]; the latest record of each label */
+    struct known *known;      /* owned, [labels.n_keys]; the latest record of each label */
     size_t known_capacity;
     struct llmfp_arena arena;
-    size_t n_damaged;     /* journal records that could not be read */
-    bool nothing_new;     /* every entry is in the existing results file: leave it alone */
+    size_t n_damaged; /* journal records that could not be read */
+    bool nothing_new; /* every entry is in the existing results file: leave it alone */
 };
 
 /* Local. The name of the journal that belongs to a results file; owned by the caller.

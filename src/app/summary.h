@@ -11,7 +11,8 @@
 struct summary_content {
     const char *output;
     const struct llmfp_journal *journal;
-    struct llmfp_journal_place *places; /* [n_models], in the order of the file; owned by the caller */
+    struct llmfp_journal_place
+        *places; /* [n_models], in the order of the file; owned by the caller */
     size_t n_models;
     struct llmfp_pair pairs[LLMFP_MOST_PAIRS];
     size_t n_pairs;

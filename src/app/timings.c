@@ -5,8 +5,8 @@
 
 enum { LOCATE, HEADERS, PLAN, READ, COMPUTE, WAIT, REDUCE, JOURNAL, WRITE, TOTAL, N_PHASES };
 
-static const char *const names[N_PHASES] = {"locate",  "headers", "plan",    "read",  "compute",
-                                            "wait",    "reduce",  "journal", "write", "total"};
+static const char *const names[N_PHASES] = {"locate", "headers", "plan",    "read",  "compute",
+                                            "wait",   "reduce",  "journal", "write", "total"};
 
 void timings_print(const struct llmfp_communicator *communicator,
                    const struct llmfp_scan_timings *timings, double write_s, double total_s,

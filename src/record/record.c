@@ -95,7 +95,8 @@ void llmfp_record_pack(const struct llmfp_record *record, struct llmfp_buffer *b
     llmfp_buffer_put_string(buffer, record->message);
     llmfp_buffer_put_string(buffer, record->source_digest);
     llmfp_buffer_put_u64(buffer, record->fingerprint);
-    llmfp_buffer_put_u32(buffer, (record->failed ? FLAG_FAILED : 0U) | (record->kept ? FLAG_KEPT : 0U));
+    llmfp_buffer_put_u32(buffer,
+                         (record->failed ? FLAG_FAILED : 0U) | (record->kept ? FLAG_KEPT : 0U));
     pack_tally(buffer, &record->tally);
     llmfp_buffer_put_u64(buffer, record->n_cells);
     for (size_t i = 0; i < record->n_cells; i++) {

@@ -5,9 +5,8 @@
 #include "llmfp/scan.h"
 
 /* Local. Whether the files at an entry's path no longer are what was scanned. */
-static enum llmfp_status has_changed(const struct llmfp_manifest_entry *entry,
-                                     uint64_t fingerprint, unsigned char *changed,
-                                     struct llmfp_error *error)
+static enum llmfp_status has_changed(const struct llmfp_manifest_entry *entry, uint64_t fingerprint,
+                                     unsigned char *changed, struct llmfp_error *error)
 {
     struct llmfp_checkpoint files = {0};
     struct llmfp_error why = {LLMFP_OK, ""};
