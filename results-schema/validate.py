@@ -106,7 +106,7 @@ def check_type(name, dataset, rule, report):
 
 def check_scales(file, name, dataset, rule, report):
     if rule.get("scale"):
-        if not dataset.is_scale:
+        if not h5py.h5ds.is_scale(dataset.id):
             report.add("scale", f"{name} is not a dimension scale")
         return
     for axis, scale in enumerate(rule["shape"]):

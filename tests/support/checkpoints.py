@@ -117,7 +117,8 @@ def decode_array(dtype, codes):
     form = FLOATS[dtype]
     codes = np.asarray(codes).astype(np.uint64)
     mantissa = (codes & np.uint64((1 << form.mantissa_bits) - 1)).astype(np.int64)
-    field_ = ((codes >> np.uint64(form.mantissa_bits)) & np.uint64(form.highest_field)).astype(np.int64)
+    field_ = (codes >> np.uint64(form.mantissa_bits)) & np.uint64(form.highest_field)
+    field_ = field_.astype(np.int64)
     negative = (codes & np.uint64(form.sign_bit)) != 0
     if form.special == FNUZ:
         finite = codes != np.uint64(form.nan)
