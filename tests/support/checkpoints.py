@@ -286,20 +286,21 @@ def split_by_bytes(tensors, n_shards):
 
 
 def write_checkpoint(folder, tensors, config=None, shards=1, index=True, key_order="file",
-                     groups=None, metadata=None):
+                     groups=None, metadata=None, padding=8):
     """A checkpoint folder: one file, or `shards` files with or without an index."""
     os.makedirs(folder, exist_ok=True)
     if config is not None:
         with open(os.path.join(folder, "config.json"), "w", encoding="utf-8") as file:
             json.dump(config, file)
     if shards == 1 and groups is None:
-        write_file(os.path.join(folder, "model.safetensors"), tensors, metadata, key_order)
+        write_file(os.path.join(folder, "model.safetensors"), tensors, metadata, key_order,
+                   padding)
         return folder
     groups = groups if groups is not None else split_by_bytes(tensors, shards)
     places = {}
     for number, group in enumerate(groups):
         name = shard_name(number, len(groups))
-        write_file(os.path.join(folder, name), group, metadata, key_order)
+        write_file(os.path.join(folder, name), group, metadata, key_order, padding)
         places.update({item.name: name for item in group})
     if index:
         total = sum(len(item.data) for group in groups for item in group)

@@ -109,7 +109,7 @@ def compare_correlations(case, found, cells_by_label, tolerance=1e-12):
 
 
 def equal(case, a, b, ignore=("path",), what="results"):
-    """Two results files hold the same: every dataset byte for byte, every attribute but the time."""
+    """Two files hold the same: every dataset byte for byte, attributes except the time."""
     a, b = (load(item) if isinstance(item, str) else item for item in (a, b))
     case.equal(sorted(a.arrays), sorted(b.arrays), f"{what}: datasets")
     for name, array in a.arrays.items():
