@@ -130,3 +130,21 @@ class ScanCase(harness.Case):
         """A run without trouble says nothing on standard error."""
         lines = [line for line in done.err.splitlines() if line.startswith("llmfp-scan")]
         self.check(not lines, f"standard error is not empty\n{done.tell()}")
+
+
+def ranks_of(process):
+    """Process ids of the scanner's ranks under a started launcher (or its own)."""
+    name = os.path.basename(scanner())[:15]
+    found, waiting = [], [process.pid]
+    while waiting:
+        pid = waiting.pop()
+        try:
+            with open(f"/proc/{pid}/comm", encoding="utf-8") as file:
+                if file.read().strip() == name:
+                    found.append(pid)
+            for task in os.listdir(f"/proc/{pid}/task"):
+                with open(f"/proc/{pid}/task/{task}/children", encoding="utf-8") as file:
+                    waiting += map(int, file.read().split())
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
