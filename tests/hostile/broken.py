@@ -114,7 +114,7 @@ entry_case("data beyond the file", entry(), data=bytes(12))
 entry_case("four-bit elements of half a byte", entry(dtype="F4", shape=(3,), offsets=(0, 1)),
            data=bytes(1))
 header_case("same field twice", '{"%s":{"dtype":"F32","dtype":"F32","shape":[2,2],'
-            '"data_offsets":[0,16]}}' % NAME, NAME)
+            '"data_offsets":[0,16]}}' % NAME, "dtype")
 
 header_case("hole between tensors", {"a.weight": entry(), NAME: entry(offsets=(20, 36))}, NAME,
             data=bytes(36))

@@ -96,7 +96,7 @@ class Fused(program.ScanCase):
     def twins(self, fused, plain, ranks=None, chunk="4K"):
         fused.write(self.path("fused"))
         plain.write(self.path("plain"))
-        found, done = self.scan("fused\nplain\n", "--chunk", chunk, ranks=ranks)
+        found, done = self.scan("fused\nplain\n", "--chunk", chunk, "--overwrite", ranks=ranks)
         self.clean(done)
         results.compare(self, found, "plain", plain.cells())
         results.compare(self, found, "fused", fused.cells())

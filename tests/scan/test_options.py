@@ -347,7 +347,7 @@ class Resume(Options):
         lines[5:5] = ["one", "two"]
         lines += ["moe", "gpt"]
         self.write("manifest.txt", "\n".join(lines) + "\n")
-        self.args = ["--progress=none", "--summary=none", "--chunk=4K", "manifest.txt"]
+        self.args = ["--progress=none", "--summary=none", "--chunk=4K", self.manifest]
 
     def interrupt(self, number, ranks, to_group=False):
         """Start a scan, send a signal while it works; returns how it ended."""
@@ -374,7 +374,7 @@ class Resume(Options):
         raise AssertionError(f"every scan ended before the signal\n{done.tell()}")
 
     def resumed(self, number, ranks, to_group=False):
-        self.scan(self.manifest, output="uncut.h5", ranks=2)
+        self.scan(self.manifest, "--overwrite", output="uncut.h5", ranks=2)
         done = self.interrupt(number, ranks, to_group)
         self.equal(done.status, 75, done.tell())
         self.check(not os.path.exists(self.path("cut.h5")), "a results file of half a scan")
@@ -388,8 +388,6 @@ class Resume(Options):
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1):
             with self.subTest(number.name):
                 self.resumed(number, None)
-                for name in ("cut.h5", "uncut.h5"):
-                    os.remove(self.path(name))
 
     def test_signal_through_the_launcher(self):
         self.resumed(signal.SIGUSR1, 3)

@@ -114,6 +114,11 @@ def output_of(args):
 class ScanCase(harness.Case):
     """A test that scans: manifests and checkpoints in its own folder."""
 
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        scanner()  # fails once, and not in every test, when there is no program
+
     def scan(self, manifest, *options, ranks=None, output="out.h5", status=0, **keywords):
         """Scan a manifest given as text or as a path; (results or None, run)."""
         if "\n" in manifest or not os.path.exists(manifest):
