@@ -34,6 +34,7 @@ struct llmfp_configuration {
     bool multi_query;                    /* falcon, gpt_bigcode, chatglm (class default applied) */
     bool new_decoder_architecture;       /* falcon */
     bool sandwich_norm;                  /* openPangu: norms on both sides of each half */
+    bool latent_attention;               /* MLA: keys and values from a low-rank projection */
     bool post_norm;                      /* opt: norms behind attention and feed-forward */
     bool output_gate;                    /* Megatron: the query projection also makes a gate */
     bool tied_embeddings;

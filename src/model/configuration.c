@@ -275,6 +275,7 @@ static void read_head_size(struct reader *reader, const struct llmfp_defaults *d
 {
     uint64_t latent = 0;
     if (read_size(reader, latent_keys, false, &latent) == KEY_GIVEN && latent != 0) {
+        configuration->latent_attention = true;
         uint64_t nope = 0;
         uint64_t rope = 0;
         const bool both = read_size(reader, nope_keys, false, &nope) == KEY_GIVEN &&

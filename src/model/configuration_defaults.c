@@ -30,10 +30,12 @@ static const struct llmfp_defaults table[] = {
      .kv_heads = KV_AS_QUERY,
      .tied = true},
     /* separate q, k, v */
-    {.models = "llama granite granitemoe granitemoeshared olmo olmo2 olmo3 olmoe nemotron "
+    {.models = "llama granite olmo olmo2 olmo3 olmoe nemotron "
                "exaone internlm internlm3 minicpm minicpm3 hunyuan_v1_dense hunyuan_v1_moe",
      .kv_heads = KV_AS_QUERY},
-    {.models = "granitemoehybrid", .kv_heads = KV_AS_QUERY, .experts = 8},
+    {.models = "granitemoe granitemoeshared granitemoehybrid",
+     .kv_heads = KV_AS_QUERY,
+     .experts = 8},
     {.models = "mistral mixtral phimoe jamba", .kv_heads = 8},
     {.models = "qwen2 qwen2_vl_text qwen2_5_vl_text", .kv_heads = 32},
     {.models = "qwen2_moe", .kv_heads = 16},

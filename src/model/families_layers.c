@@ -9,6 +9,8 @@
 /* Norms of both halves' outputs, where others have norms of inputs only.       */
 #define POST_NORMS      "gemma2 gemma3 gemma3_text gemma3n gemma3n_text olmo2 olmo3 flex_olmo exaone4"
 #define SANDWICH_MODELS "pangu_ultra_moe pangu_pro_moe_v2 PanguUltraMoE PanguProMoEV2"
+#define BAILING "bailing_moe bailing_moe_v2"
+#define POST_NORM_DECODERS "bart marian blenderbot-small"
 #define PHI3            "phi3 phi3_v phi4mm phi4_multimodal"
 #define QWEN_GATED      "qwen3_next qwen3_5 qwen3_5_text qwen3_5_moe qwen3_5_moe_text"
 
@@ -21,6 +23,7 @@ static const struct llmfp_rule rules[] = {
     RULE("self_attn.o_proj", ATTN_O),
     RULE("self_attn.out_proj", ATTN_O),
     RULE("self_attn.dense", ATTN_O),
+    RULE("self_attn.language_expert_dense", ATTN_O),
     RULE_IF("self_attn.sinks", ATTN_SINK, .leaves = LEAF_BARE),
     RULE_IF("self_attn.attention_sink_bias", ATTN_SINK, .leaves = LEAF_BARE),
     RULE("self_attn.q_norm", ATTN_Q_NORM),
@@ -43,6 +46,8 @@ static const struct llmfp_rule rules[] = {
     /* attention, fused */
     RULE_IF("self_attn.qkv_proj", ATTN_QKV, .models = PHI3, .layout = &llmfp_cat_qkv),
     RULE_IF("self_attn.qkv_proj", ATTN_QKV, .models = "hunyuan", .layout = &llmfp_group_qkv),
+    RULE_IF("self_attn.qkv_proj", ATTN_QKV, .models = "ernie4_5 ernie4_5_moe",
+            .layout = &llmfp_cat_qkv_either),
     RULE_IF("self_attn.qkv_proj", ATTN_QKV, .layout = &llmfp_unknown_qkv),
     RULE_IF("self_attn.W_pack", ATTN_QKV, .layout = &llmfp_cat_thirds),
     RULE_IF("self_attn.query_key_value", ATTN_QKV, .models = "persimmon fuyu phi",
@@ -50,12 +55,21 @@ static const struct llmfp_rule rules[] = {
     RULE_IF("self_attn.query_key_value", ATTN_QKV, .models = "phi3small",
             .layout = &llmfp_group_qkv),
     RULE_IF("self_attn.query_key_value", ATTN_QKV, .layout = &llmfp_unknown_qkv),
+    RULE_IF("self_attn.language_expert_query_key_value", ATTN_QKV, .layout = &llmfp_unknown_qkv),
+    RULE_IF("attention.query_key_value", ATTN_QKV, .models = BAILING, .layout = &llmfp_cat_qkv),
+    RULE_IF("attention.query_key_value", ATTN_QKV, .layout = &llmfp_unknown_qkv),
+    RULE("attention.dense", ATTN_O),
+    RULE_IF("self_attention.kv_proj", ROLE_OTHER, .models = "jetmoe", .layout = &llmfp_half_k_v),
 
     /* cross attention */
     RULE("cross_attn.q_proj", XATTN_Q),
     RULE("cross_attn.k_proj", XATTN_K),
     RULE("cross_attn.v_proj", XATTN_V),
     RULE("cross_attn.o_proj", XATTN_O),
+    RULE("encoder_attn.q_proj", XATTN_Q),
+    RULE("encoder_attn.k_proj", XATTN_K),
+    RULE("encoder_attn.v_proj", XATTN_V),
+    RULE("encoder_attn.out_proj", XATTN_O),
 
     /* norms */
     RULE("input_layernorm", NORM_ATTN),
@@ -71,6 +85,17 @@ static const struct llmfp_rule rules[] = {
     RULE("pre_ff_layernorm", NORM_MLP),
     RULE("attention_layernorm", NORM_ATTN),
     RULE("feedforward_layernorm", NORM_MLP),
+    RULE("pre_attn_norm", NORM_ATTN),
+    RULE("post_attn_norm", NORM_ATTN_POST),
+    RULE("pre_moe_norm", NORM_MLP),
+    RULE("post_moe_norm", NORM_MLP_POST),
+    /* opt and its kin: in the layer, final_layer_norm is that of the feed-forward part */
+    RULE_IF("self_attn_layer_norm", NORM_ATTN_POST, .models = POST_NORM_DECODERS),
+    RULE_IF("self_attn_layer_norm", NORM_ATTN_POST, .models = "opt", .when = WHEN_POST_NORM),
+    RULE("self_attn_layer_norm", NORM_ATTN),
+    RULE_IF("final_layer_norm", NORM_MLP_POST, .models = POST_NORM_DECODERS),
+    RULE_IF("final_layer_norm", NORM_MLP_POST, .models = "opt", .when = WHEN_POST_NORM),
+    RULE("final_layer_norm", NORM_MLP),
     RULE("ln1", NORM_ATTN),
     RULE("ln2", NORM_MLP),
 
@@ -85,6 +110,11 @@ static const struct llmfp_rule rules[] = {
     RULE("mlp.c_proj", MLP_DOWN),
     RULE("mlp.dense_h_to_4h", MLP_UP),
     RULE("mlp.dense_4h_to_h", MLP_DOWN),
+    RULE("fc1", MLP_UP),
+    RULE("fc2", MLP_DOWN),
+    RULE("mlp.language_mlp.gate_proj", MLP_GATE),
+    RULE("mlp.language_mlp.up_proj", MLP_UP),
+    RULE("mlp.language_mlp.down_proj", MLP_DOWN),
     RULE("feed_forward.gate_proj", MLP_GATE),
     RULE("feed_forward.up_proj", MLP_UP),
     RULE("feed_forward.down_proj", MLP_DOWN),
@@ -92,6 +122,12 @@ static const struct llmfp_rule rules[] = {
             .layout = &llmfp_half_gate_up_of_2i),
     /* All families with this name of a matrix put the gate first. */
     RULE_IF("mlp.gate_up_proj", ROLE_OTHER, .layout = &llmfp_half_gate_up),
+    /* Two names that say the opposite of what they hold, in files whose matrices are
+     * [out, in] and [in, out]. */
+    RULE_IF("mlp.up_gate_proj", ROLE_OTHER, .models = "ernie4_5 ernie4_5_moe",
+            .layout = &llmfp_half_gate_up_either),
+    RULE_IF("mlp.up_gate_proj", ROLE_OTHER, .layout = &llmfp_unknown_mlp),
+    RULE_IF("mlp.gate_and_up_proj", ROLE_OTHER, .layout = &llmfp_half_up_gate),
 };
 
 const struct llmfp_rules llmfp_rules_layers = RULES(rules);

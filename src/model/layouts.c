@@ -14,6 +14,12 @@ const struct llmfp_layout llmfp_cat_qkv = {
     QKV(SIZE_ALL_HEADS, SIZE_ALL_KV_HEADS),
 };
 
+const struct llmfp_layout llmfp_cat_qkv_either = {
+    .axis = AXIS_NOT_HIDDEN,
+    .repeat = SIZE_ONE,
+    QKV(SIZE_ALL_HEADS, SIZE_ALL_KV_HEADS),
+};
+
 /* k = h by the architecture: the head counts are not needed.                   */
 const struct llmfp_layout llmfp_cat_thirds = {
     .inputs_are_hidden = true,

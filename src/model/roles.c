@@ -94,8 +94,14 @@ static bool condition_holds(const struct place *place, enum llmfp_when when)
         return configuration->post_norm;
     case WHEN_OUTPUT_GATE:
         return configuration->output_gate;
+    case WHEN_LATENT:
+        return configuration->latent_attention;
+    case WHEN_PAST_LAST:
+        return place->kind == STACK_MTP;
     case WHEN_DENSE:
         return configuration->dense;
+    case WHEN_MIXTURE:
+        return configuration->experts > 0;
     case WHEN_ROUTER:
         return fits_router(place);
     case WHEN_TEXT_EXPERT:
@@ -172,9 +178,12 @@ static void settle_layer(struct place *place, const struct llmfp_stack *stack, i
     place->main_stack = place->kind == STACK_MAIN;
 }
 
-/* Search all stacks. Without a rule, place->main_stack still says where it is. */
+/* Search all stacks. Without a rule, place->main_stack is still set when each stack
+ * that the name may stand in is a main one.                                    */
 static bool find_in_stacks(struct place *place, const char *name, size_t length)
 {
+    bool seen = false;
+    bool all_main = true;
     for (size_t i = 0; i < llmfp_n_stacks; i++) {
         const struct llmfp_stack *stack = &llmfp_stacks[i];
         int32_t index = -1;
@@ -182,8 +191,9 @@ static bool find_in_stacks(struct place *place, const char *name, size_t length)
         if (behind == NULL || !model_is(place->configuration, stack->models)) {
             continue;
         }
-        const bool main_before = place->main_stack;
         settle_layer(place, stack, index);
+        seen = true;
+        all_main = all_main && place->main_stack;
         struct llmfp_name_rest rest;
         const bool readable = llmfp_name_rest(behind, length - (size_t)(behind - name), &rest);
         for (size_t t = 0; readable && t < LLMFP_STACK_TABLES && stack->tables[t] != NULL; t++) {
@@ -191,8 +201,8 @@ static bool find_in_stacks(struct place *place, const char *name, size_t length)
                 return true;
             }
         }
-        place->main_stack = place->main_stack || main_before;
     }
+    place->main_stack = seen && all_main;
     return false;
 }
 
@@ -340,8 +350,13 @@ static enum llmfp_status map_by_name(struct place *place, const char *name, size
                                      struct llmfp_error *error)
 {
     const size_t shell = beginning(llmfp_shells, llmfp_n_shells, name, length);
-    if (find_in_stacks(place, name, length) ||
-        (shell != 0 && find_in_stacks(place, name + shell, length - shell))) {
+    bool found = find_in_stacks(place, name, length);
+    const bool main_outside = place->main_stack;
+    if (!found && shell != 0) {
+        found = find_in_stacks(place, name + shell, length - shell);
+        place->main_stack = place->main_stack || (!found && main_outside);
+    }
+    if (found) {
         if (is_global_role((enum llmfp_role)place->rule->role)) {
             place->kind = STACK_MAIN;
             place->layer = 0;
@@ -360,6 +375,7 @@ static enum llmfp_status map_by_name(struct place *place, const char *name, size
         return fall_back(place->tensor, arena, mapping, error);
     }
     mapping->rule = global->pattern;
+    mapping->main_stack = false;
     one_part(
         mapping,
         llmfp_role_name((enum llmfp_stack_kind)global->kind, (enum llmfp_role)global->role, bias),

@@ -69,9 +69,10 @@ struct llmfp_layout {
 /* CAT: blocks one after another. HEAD3: q, k, v of each head. GROUP: for each
  * key/value head its query heads, then k, then v. HALF: two halves. ALTERNATE:
  * even and odd. STACK: with leading experts. COLUMNS: stored [in, out].        */
-extern const struct llmfp_layout llmfp_cat_qkv, llmfp_cat_thirds, llmfp_cat_thirds_columns,
-    llmfp_head3_qkv, llmfp_group_qkv, llmfp_group_q_gate_k_v, llmfp_codegen_qvk, llmfp_head_q_gate,
-    llmfp_half_k_v, llmfp_half_k_v_columns, llmfp_head_k_v, llmfp_unknown_qkv;
+extern const struct llmfp_layout llmfp_cat_qkv, llmfp_cat_qkv_either, llmfp_cat_thirds,
+    llmfp_cat_thirds_columns, llmfp_head3_qkv, llmfp_group_qkv, llmfp_group_q_gate_k_v,
+    llmfp_codegen_qvk, llmfp_head_q_gate, llmfp_half_k_v, llmfp_half_k_v_columns, llmfp_head_k_v,
+    llmfp_unknown_qkv;
 extern const struct llmfp_layout llmfp_half_gate_up, llmfp_half_gate_up_of_2i, llmfp_half_up_gate,
     llmfp_alternate_gate_up, llmfp_half_gate_up_either, llmfp_stack_half_gate_up,
     llmfp_stack_half_gate_up_columns, llmfp_stack_half_gate_up_either,
@@ -99,7 +100,10 @@ enum llmfp_when {
     WHEN_SANDWICH,    /* norms on both sides of each half */
     WHEN_POST_NORM,   /* norms behind attention and feed-forward */
     WHEN_OUTPUT_GATE, /* the query projection also makes an output gate */
+    WHEN_LATENT,      /* latent attention */
+    WHEN_PAST_LAST,   /* behind the last block */
     WHEN_DENSE,       /* config.json states that there are no experts */
+    WHEN_MIXTURE,     /* there are experts */
     WHEN_ROUTER,      /* a matrix has one axis as long as there are experts, where known */
     WHEN_TEXT_EXPERT, /* the expert's index is below the number of experts */
     WHEN_THREE_WIDE,  /* a matrix whose last axis is 3 times the one before */
@@ -143,14 +147,20 @@ struct llmfp_rules {
     }
 
 /* What stands behind the layer index, by naming style; in families_*.c.        */
-extern const struct llmfp_rules llmfp_rules_layers; /* llama shape, mixtures, latent attention */
-extern const struct llmfp_rules llmfp_rules_moe;
-extern const struct llmfp_rules llmfp_rules_h; /* transformer.h: gpt2, bloom, falcon, ... */
-extern const struct llmfp_rules llmfp_rules_neox;
+extern const struct llmfp_rules llmfp_rules_layers, llmfp_rules_moe; /* llama and its kin */
+extern const struct llmfp_rules llmfp_rules_h, llmfp_rules_blocks; /* gpt2, bloom, mpt, dbrx, ... */
+extern const struct llmfp_rules llmfp_rules_neox, llmfp_rules_chatglm, llmfp_rules_openelm;
+extern const struct llmfp_rules llmfp_rules_mixer, llmfp_rules_grok, llmfp_rules_sequential;
+extern const struct llmfp_rules llmfp_rules_meta, llmfp_rules_deepseek, llmfp_rules_gpt_oss;
+extern const struct llmfp_rules llmfp_rules_megatron, llmfp_rules_megatron_old;
+extern const struct llmfp_rules llmfp_rules_gguf;
+extern const struct llmfp_rules llmfp_rules_bert, llmfp_rules_distilbert, llmfp_rules_packed_bert;
+extern const struct llmfp_rules llmfp_rules_t5_attention, llmfp_rules_t5_cross,
+    llmfp_rules_t5_feed_forward;
 
 /* ---- stacks, shells, exclusions, globals: in families.c ---- */
 
-enum { LLMFP_STACK_TABLES = 4 };
+enum { LLMFP_STACK_TABLES = 6 };
 
 struct llmfp_stack {
     const char *head; /* up to the layer index */
