@@ -7,7 +7,9 @@
  * run_elements[i] elements that belong to parts[i]. An unfused tensor is
  * repeat = 1 and one run.
  * A split is made only where it is certain; otherwise the part is `attn.qkv`
- * (or the fallback role), with a note that says why.                           */
+ * (or the fallback role), with a note that says why.
+ * Where names mean different things in different families and config.json names
+ * none (or is absent), they mean what they mean in llama.                      */
 #ifndef LLMFP_ROLES_H
 #define LLMFP_ROLES_H
 

@@ -7,12 +7,12 @@
 #include "rules.h"
 
 /* Norms of both halves' outputs, where others have norms of inputs only.       */
-#define POST_NORMS      "gemma2 gemma3 gemma3_text gemma3n gemma3n_text olmo2 olmo3 flex_olmo exaone4"
-#define SANDWICH_MODELS "pangu_ultra_moe pangu_pro_moe_v2 PanguUltraMoE PanguProMoEV2"
-#define BAILING "bailing_moe bailing_moe_v2"
+#define POST_NORMS         "gemma2 gemma3 gemma3_text gemma3n gemma3n_text olmo2 olmo3 flex_olmo exaone4"
+#define SANDWICH_MODELS    "pangu_ultra_moe pangu_pro_moe_v2 PanguUltraMoE PanguProMoEV2"
+#define BAILING            "bailing_moe bailing_moe_v2"
 #define POST_NORM_DECODERS "bart marian blenderbot-small"
-#define PHI3            "phi3 phi3_v phi4mm phi4_multimodal"
-#define QWEN_GATED      "qwen3_next qwen3_5 qwen3_5_text qwen3_5_moe qwen3_5_moe_text"
+#define PHI3               "phi3 phi3_v phi4mm phi4_multimodal"
+#define QWEN_GATED         "qwen3_next qwen3_5 qwen3_5_text qwen3_5_moe qwen3_5_moe_text"
 
 static const struct llmfp_rule rules[] = {
     /* attention, one tensor per projection */

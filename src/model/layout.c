@@ -189,36 +189,36 @@ static bool note_sum(struct axis *axis, const struct llmfp_configuration *config
     return false;
 }
 
-/* Sizes of the parts in rows of the axis; they must add up to it. */
+/* Repeat, and the parts in rows of the axis (not yet elements); they must add up. */
 static bool size_parts(const struct llmfp_layout *layout,
                        const struct llmfp_configuration *configuration, struct axis *axis,
-                       uint64_t *repeat, uint64_t *sizes)
+                       struct llmfp_cut *cut)
 {
     /* An empty axis has no halves: it is cut into empty parts. */
     const bool of_axis = layout->parts[0].size == SIZE_HALF_OF_AXIS ||
                          layout->parts[0].size == SIZE_THIRD_OF_AXIS ||
                          layout->repeat == SIZE_HALF_OF_AXIS;
     if (axis->length == 0 && of_axis) {
-        *repeat = 1;
-        memset(sizes, 0, sizeof *sizes * layout->n_parts);
+        cut->repeat = 1;
         return true;
     }
-    *repeat = size_value(configuration, axis, layout->repeat);
-    if (*repeat == 0) {
+    cut->repeat = size_value(configuration, axis, layout->repeat);
+    if (cut->repeat == 0) {
         return note_unknown(axis, configuration, layout->repeat);
     }
     uint64_t group = 0;
     for (unsigned i = 0; i < layout->n_parts; i++) {
-        sizes[i] = size_value(configuration, axis, layout->parts[i].size);
-        if (sizes[i] == 0) {
+        const uint64_t size = size_value(configuration, axis, layout->parts[i].size);
+        if (size == 0) {
             return note_unknown(axis, configuration, layout->parts[i].size);
         }
-        if (!llmfp_add_u64(group, sizes[i], &group)) {
+        if (!llmfp_add_u64(group, size, &group)) {
             return note_sum(axis, configuration, false, 0);
         }
+        cut->run_elements[i] = size;
     }
     uint64_t expected = 0;
-    const bool fits = llmfp_multiply_u64(*repeat, group, &expected);
+    const bool fits = llmfp_multiply_u64(cut->repeat, group, &expected);
     return (fits && expected == axis->length) || note_sum(axis, configuration, fits, expected);
 }
 
@@ -245,20 +245,19 @@ enum llmfp_status llmfp_layout_cut(const struct llmfp_layout *layout,
         axis.heads = listed ? configuration->layer_heads[layer] : 0;
         axis.kv_heads = listed ? configuration->layer_kv_heads[layer] : 0;
     }
-    uint64_t sizes[LLMFP_LAYOUT_PARTS];
-    uint64_t repeat = 1;
     if (!find_axis(layout, configuration->hidden, tensor, is_bias, &axis) ||
         !check_whole(layout, configuration, &axis) ||
-        !size_parts(layout, configuration, &axis, &repeat, sizes)) {
+        !size_parts(layout, configuration, &axis, cut)) {
         return keep_note(cut, axis.note, arena, error);
     }
-    cut->repeat = 1;
-    if (tensor->n_elements != 0) {
-        /* Both factors divide n_elements: no product here can wrap. */
-        cut->repeat = tensor->n_elements / (axis.length * axis.inner) * repeat;
-        for (unsigned i = 0; i < layout->n_parts; i++) {
-            cut->run_elements[i] = sizes[i] * axis.inner;
-        }
+    if (tensor->n_elements == 0) {
+        *cut = (struct llmfp_cut){.repeat = 1};
+        return LLMFP_OK;
+    }
+    /* All factors divide n_elements: no product here can wrap. */
+    cut->repeat *= tensor->n_elements / (axis.length * axis.inner);
+    for (unsigned i = 0; i < layout->n_parts; i++) {
+        cut->run_elements[i] *= axis.inner;
     }
     return LLMFP_OK;
 }

@@ -276,7 +276,7 @@ static enum llmfp_status fall_back(const struct llmfp_tensor *tensor, struct llm
     if (role == NULL) {
         return llmfp_fail_memory(error, prefix + length + 2, "a role");
     }
-    memcpy(role, LLMFP_OTHER_PREFIX, prefix);
+    memcpy(role, LLMFP_OTHER_PREFIX, sizeof LLMFP_OTHER_PREFIX);
     memcpy(role + prefix, name, before);
     role[prefix + before] = '*';
     memcpy(role + prefix + before + 1, component + digits, behind);

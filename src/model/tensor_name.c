@@ -109,6 +109,9 @@ bool llmfp_name_rest(const char *text, size_t length, struct llmfp_name_rest *re
     rest->length = 0;
     rest->leaf = LEAF_BARE;
     rest->number = -1;
+    if (memchr(text, '{', length) != NULL) {
+        return false; /* no name of ours, but what numbers are written as */
+    }
     while (text < end) {
         const char *dot = memchr(text, '.', (size_t)(end - text));
         const char *stop = dot == NULL ? end : dot;

@@ -117,7 +117,7 @@ static void notes_say_what_was_found(void)
                                         .encoding = LLMFP_F16,
                                         .n_dimensions = 2,
                                         .shape = shape,
-                                        .n_elements = 36 * 12};
+                                        .n_elements = 432};
     struct llmfp_arena arena = {NULL, 0};
     struct llmfp_mapping mapping;
     CU_ASSERT(llmfp_roles_map(&configuration, &tensor, &arena, &mapping, &error) == LLMFP_OK);
@@ -135,7 +135,7 @@ typedef char axis_view(uint64_t index, uint64_t axis);
 static char view_cat(uint64_t index, uint64_t axis)
 {
     (void)axis;
-    return index < 12 ? 'q' : index < 18 ? 'k' : 'v';
+    return "qqkv"[index / 6];
 }
 
 static char view_thirds(uint64_t index, uint64_t axis)
@@ -181,18 +181,18 @@ static char view_head_k_v(uint64_t index, uint64_t axis) /* [k, 2, d] */
 
 static char view_half_gate_up(uint64_t index, uint64_t axis)
 {
-    return index < axis / 2 ? 'g' : 'u';
+    return "gu"[index / (axis / 2)];
 }
 
 static char view_half_up_gate(uint64_t index, uint64_t axis)
 {
-    return index < axis / 2 ? 'u' : 'g';
+    return "ug"[index / (axis / 2)];
 }
 
 static char view_alternate(uint64_t index, uint64_t axis)
 {
     (void)axis;
-    return index % 2 == 0 ? 'g' : 'u';
+    return "gu"[index % 2];
 }
 
 static char letter_of(const char *role)

@@ -259,6 +259,8 @@ static void fallback_and_no_role(void)
         {NULL, "blocks.2147483648.x", "8", "none"},
         {NULL, "blocks.99999999999999999999999.x.3", "8", "none"},
         {NULL, "image_newline", "8", "none"},
+        {NULL, "model.layers.3.mlp.experts.{E}.up_proj.weight", "8",
+         "1 * other:model.layers.*.mlp.experts.{E}.up_proj.weight[3] 8"},
         {NULL, "layer3.weight", "8", "none"},
         {NULL, "model.layers.x3.weight", "8", "none"},
         {NULL, "model.layers..self_attn.q_proj.weight", "8x8", "none"},
