@@ -11,7 +11,9 @@ enum {
     MOST_GAP_BYTES = 4096,
     /* Runs shorter than this are put together before a kernel sees them. */
     SHORT_RUN_BYTES = 4096,
-    STAGING_BYTES = 64 << 10 /* per part */
+    STAGING_BYTES = 64 << 10, /* per part */
+    /* A chunk begins at the start of a block, so it may hold almost one block more. */
+    MOST_BLOCK_BYTES = 4096
 };
 
 void stream_clear(struct stream *stream)
@@ -37,7 +39,7 @@ enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *pl
     stream->extreme = calloc(plan->n_cells * LLMFP_N_EXTREMES + 1, sizeof *stream->extreme);
     stream->moments = calloc(plan->n_cells + 1, sizeof *stream->moments);
     stream->staging = malloc((size_t)LLMFP_MAX_PARTS * STAGING_BYTES);
-    stream->reader = reader_new(chunk_bytes);
+    stream->reader = reader_new(chunk_bytes + MOST_BLOCK_BYTES);
     if (stream->additive == NULL || stream->extreme == NULL || stream->moments == NULL ||
         stream->staging == NULL || stream->reader == NULL) {
         return llmfp_fail_memory(error,
