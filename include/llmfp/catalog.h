@@ -20,7 +20,7 @@ struct llmfp_file {
     uint64_t size_bytes;   /* when the header was read */
     int64_t modified_ns;   /* mtime, nanoseconds since 1970 */
     uint64_t header_bytes; /* an upper bound of what the format keeps before the data */
-    uint64_t digest;       /* 64-bit digest of the header's bytes; 0 before it was read */
+    uint64_t digest;       /* FNV-1a, 64 bits, of the header's bytes; 0 before it was read */
 };
 
 struct llmfp_extent {
@@ -52,7 +52,7 @@ struct llmfp_tensor {
 };
 
 struct llmfp_catalog {
-    struct llmfp_file *files; /* owned array, n_files */
+    struct llmfp_file *files; /* owned array, n_files; its capacity is the next power of two */
     size_t n_files;
     struct llmfp_tensor *tensors; /* owned array, n_tensors */
     size_t n_tensors;
@@ -69,7 +69,8 @@ enum llmfp_status llmfp_catalog_add_file(struct llmfp_catalog *catalog,
                                          const struct llmfp_file *file,
                                          struct llmfp_error *error) LLMFP_MUST_CHECK;
 
-/* Append a tensor; name, shape and sides are copied into the arena.
+/* Append a tensor; name, shape and sides are copied into the arena. The copy's
+ * shape is never NULL, its sides are NULL when there are none.
  * Errors: LLMFP_FATAL without memory.                                          */
 enum llmfp_status llmfp_catalog_add_tensor(struct llmfp_catalog *catalog,
                                            const struct llmfp_tensor *tensor,

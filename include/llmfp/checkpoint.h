@@ -28,8 +28,9 @@ struct llmfp_checkpoint {
     size_t n_files;
     const char *configuration; /* text of config.json, NUL-terminated; NULL when there is none */
     size_t configuration_bytes;
-    /* Tensor names that an index file promises, and where: index_file[i] is the
-     * index into files. Not packed: only the rank that located has it.         */
+    /* Tensor names that an index file promises, sorted by bytes, and where:
+     * index_file[i] is the index into files. Not packed: only the rank that
+     * located has it.                                                          */
     const char **index_names;
     uint32_t *index_file;
     size_t n_index;
@@ -42,12 +43,26 @@ void llmfp_checkpoint_clear(struct llmfp_checkpoint *checkpoint);
 
 /* Find out what `path` (a file or a directory) is: which format, which files
  * with their sizes, times and header sizes. Reads the directory, index files,
- * config.json and the first bytes of each weights file.
- * Directory, first match wins:
- *   model.safetensors; model.safetensors.index.json; the only *.safetensors;
- *   several shards NAME-00001-of-00003.safetensors without index (all of them
- *   must be there); several *.safetensors of any names.
- * File: by content. A *.index.json file stands for its shards.
+ * config.json (beside the files; at most 16 MiB; it may be absent) and the first
+ * bytes of each weights file. Symbolic links are followed.
+ *
+ * A directory, first match wins; a match that cannot be read is an error, and
+ * never a reason to go on to the next rule:
+ *   1. model.safetensors
+ *   2. model.safetensors.index.json: the shards that it names
+ *   3. of all other *.safetensors, without hidden files and adapter_model.*, and
+ *      without consolidated* (the same weights in the publisher's own layout)
+ *      unless there is nothing else:
+ *      a. the shards model-NUMBER-of-TOTAL.safetensors, and nothing beside them;
+ *         two such sets with different totals are refused
+ *      b. all files, in name order (bytes); names that occur in two of them are
+ *         refused by llmfp_catalog_finish
+ *   Shards NAME-NUMBER-of-TOTAL must be complete, from 1 or 0 on, whatever the
+ *   width of their numbers.
+ * A file: by content. Only this file, even if it is called like one of several
+ * shards. A *.index.json file stands for its shards, which lie beside it.
+ *
+ * `checkpoint` may be uninitialised, or cleared; it is cleared again on errors.
  * Errors: LLMFP_CHECKPOINT, one sentence that names the file and what is wrong
  * (missing, unreadable, unknown format, index that leaves its folder, missing
  * shard, LoRA adapter, ...); LLMFP_FATAL without memory.                       */
@@ -56,20 +71,23 @@ enum llmfp_status llmfp_checkpoint_locate(const char *path, struct llmfp_checkpo
 
 /* Read the header of checkpoint->files[file] and append its tensors to `catalog`
  * (extents refer to that file index). Sets catalog->files[file].digest.
- * `catalog` already holds the checkpoint's files.
- * Errors: LLMFP_CHECKPOINT names file, tensor and offending value.             */
+ * `catalog` already holds the checkpoint's files. Adds no tensors on errors. Takes
+ * memory for the header (at most 100 MB for safetensors) while it runs.
+ * Errors: LLMFP_CHECKPOINT names file, tensor and offending value, or says that
+ * the file changed since it was located; LLMFP_FATAL without memory.           */
 enum llmfp_status llmfp_checkpoint_header(const struct llmfp_format *format,
                                           struct llmfp_catalog *catalog, uint32_t file,
                                           struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* After llmfp_catalog_finish: every tensor that the index promises is in the
- * shard where it should be.
+ * shard where it should be (shards may hold more). Fine without an index.
  * Errors: LLMFP_CHECKPOINT names the tensor and the shard.                     */
 enum llmfp_status llmfp_checkpoint_check(const struct llmfp_checkpoint *checkpoint,
                                          const struct llmfp_catalog *catalog,
                                          struct llmfp_error *error) LLMFP_MUST_CHECK;
 
-/* Pack format, files and configuration for other ranks, and the reverse.
+/* Pack format, files and configuration for other ranks, and the reverse (into
+ * an uninitialised or cleared checkpoint).
  * Errors of unpack: LLMFP_FATAL (memory; packed bytes cut short).              */
 void llmfp_checkpoint_pack(const struct llmfp_checkpoint *checkpoint, struct llmfp_buffer *buffer);
 enum llmfp_status llmfp_checkpoint_unpack(struct llmfp_checkpoint *checkpoint,

@@ -15,25 +15,43 @@
 
 #define LLMFP_NAME_BYTES 128
 
+/* Models that state head counts layer by layer: at most this many layers.      */
+enum { LLMFP_LISTED_LAYERS = 256 };
+
 struct llmfp_configuration {
     char architecture[LLMFP_NAME_BYTES]; /* architectures[0], else model_type, else "" */
     char model_type[LLMFP_NAME_BYTES];   /* of the language model (text_config inside) */
-    uint64_t n_layers;
-    uint64_t hidden;               /* H */
-    uint64_t heads;                /* h, query heads */
-    uint64_t kv_heads;             /* k */
-    uint64_t head_size;            /* d */
-    uint64_t feed_forward;         /* I */
-    uint64_t experts;              /* E, routed */
-    bool present;                  /* a config.json was there */
-    bool multi_query;              /* falcon, gpt_bigcode, chatglm (class default applied) */
-    bool new_decoder_architecture; /* falcon */
+    uint64_t n_layers;                   /* of the decoder in an encoder-decoder */
+    uint64_t hidden;                     /* H */
+    uint64_t heads;                      /* h, query heads */
+    uint64_t kv_heads;                   /* k */
+    uint64_t head_size;                  /* d; with latent attention that of q (nope + rope) */
+    uint64_t feed_forward;               /* I, dense */
+    uint64_t expert_feed_forward;        /* I of one routed expert, where stated apart */
+    uint64_t experts;                    /* E, routed */
+    bool present;                        /* a config.json was there */
+    bool dense;                          /* E is stated, and is 0 */
+    bool multi_query;                    /* falcon, gpt_bigcode, chatglm (class default applied) */
+    bool new_decoder_architecture;       /* falcon */
+    bool sandwich_norm;                  /* openPangu: norms on both sides of each half */
+    bool latent_attention;               /* MLA: keys and values from a low-rank projection */
+    bool post_norm;                      /* opt: norms behind attention and feed-forward */
+    bool output_gate;                    /* Megatron: the query projection also makes a gate */
     bool tied_embeddings;
+    uint32_t n_listed_layers; /* 0 where all layers are alike (h and k above hold) */
+    uint32_t layer_heads[LLMFP_LISTED_LAYERS];
+    uint32_t layer_kv_heads[LLMFP_LISTED_LAYERS];
 };
 
 /* Read config.json text (NULL when there is none: everything unknown).  Local.
+ * A key that is absent takes the default of its model type where that is
+ * documented (configuration_defaults.c); null key/value heads mean "as many as
+ * query heads". Unknown keys are ignored; NaN and Infinity, which Python writes,
+ * are accepted where no size stands. A list of sizes counts as that size when all
+ * are equal, else as not known (of the numbers of experts, the first counts).
  * Errors: LLMFP_CHECKPOINT for text that is not JSON or holds impossible sizes
- * (negative, fractional, above 2^31); names the key and the value.             */
+ * (no number, negative, fractional, above 2^31); names the key and the value.
+ * LLMFP_FATAL without memory.                                                  */
 enum llmfp_status llmfp_configuration_read(const char *text, size_t n_bytes,
                                            struct llmfp_configuration *configuration,
                                            struct llmfp_error *error) LLMFP_MUST_CHECK;

@@ -20,12 +20,14 @@ void llmfp_curve_signature(const double *curve, size_t n_layers, double *signatu
 
 /* Linear interpolation onto a grid of n_out >= n_layers points, the same numbers
  * as numpy.interp(linspace(0, n_layers - 1, n_out), arange(n_layers), curve).
- *   curve [n_layers], out [n_out]; n_layers >= 1                          Local. */
+ *   curve [n_layers], out [n_out], not overlapping; n_layers >= 1         Local. */
 void llmfp_curve_resample(const double *curve, size_t n_layers, double *out, size_t n_out);
 
 /* Pearson's r of two curves, the shorter one resampled onto the longer one's
  * grid. NaN below LLMFP_LEAST_LAYERS layers, at zero variance, or with a value
- * that is not finite; always within [-1, 1]; symmetric to the bit.
+ * that is not finite; always within [-1, 1]; symmetric to the bit. Equal curves
+ * give exactly 1. Good to a few ulps even where the mean is 1e15 times the spread,
+ * and at any scale that doubles hold.
  * Errors: LLMFP_FATAL without memory.                                    Local. */
 enum llmfp_status llmfp_curve_correlation(const double *a, size_t n_a, const double *b, size_t n_b,
                                           double *correlation,
@@ -36,7 +38,9 @@ enum llmfp_status llmfp_curve_correlation(const double *a, size_t n_a, const dou
  *   first, n    rows first .. first + n - 1 are computed
  *   out         [n][n_curves], row-major
  * The same numbers as llmfp_curve_correlation of each pair, and 1 on the diagonal
- * where defined; work shared among pairs (each curve is resampled once per length).
+ * where defined; work shared among pairs (each curve is resampled once per length,
+ * or once per 8 MiB of curves where they do not fit that). Memory: 16 MiB, or two
+ * of the longest curves.
  * Errors: LLMFP_FATAL without memory.                                    Local. */
 enum llmfp_status llmfp_curve_correlation_rows(const double *const *curves, const size_t *n_layers,
                                                size_t n_curves, size_t first, size_t n, double *out,

@@ -65,6 +65,9 @@ void llmfp_escape(char *out, size_t out_bytes, const char *text, size_t n_bytes)
 }
 
 static void format_into(struct llmfp_error *error, const char *format, va_list arguments)
+    LLMFP_PRINTF(2, 0);
+
+static void format_into(struct llmfp_error *error, const char *format, va_list arguments)
 {
     char raw[LLMFP_ERROR_TEXT_BYTES * 4];
     const int wanted = vsnprintf(raw, sizeof raw, format, arguments);
@@ -90,6 +93,9 @@ enum llmfp_status llmfp_fail(struct llmfp_error *error, enum llmfp_status status
 
 enum llmfp_status llmfp_error_prefix(struct llmfp_error *error, const char *format, ...)
 {
+    if (error == NULL) {
+        return LLMFP_FATAL;
+    }
     char text[LLMFP_ERROR_TEXT_BYTES];
     memcpy(text, error->text, sizeof text);
     struct llmfp_error prefix = {LLMFP_OK, ""};

@@ -1,0 +1,56 @@
+/* llmfp/results.h - the results file: one HDF5 file, written by all ranks.   MPI, HDF5
+ *
+ * The file is made from the journal: rank 0 creates it with its structure, labels and
+ * dimension scales; all ranks fill the large arrays through MPI-IO; rank 0 puts it in
+ * place by rename. Until then an earlier file of that name is untouched.
+ * Layout: results-schema/SCHEMA.md.                                               */
+#ifndef LLMFP_RESULTS_H
+#define LLMFP_RESULTS_H
+
+#include <stddef.h>
+
+#include "llmfp/communicator.h"
+#include "llmfp/error.h"
+#include "llmfp/journal.h"
+
+#define LLMFP_SCHEMA         "llmfp-results"
+#define LLMFP_SCHEMA_VERSION "1.0"
+
+/* Two models and the correlation of their attention curves (correlation_qkvo).     */
+struct llmfp_pair {
+    size_t first; /* numbers of the models, first < second */
+    size_t second;
+    double correlation;
+};
+
+enum { LLMFP_MOST_PAIRS = 64 };
+
+struct llmfp_results_request {
+    const char *output;       /* path of the results file */
+    const char *journal_path; /* where the records are */
+    size_t n_models;
+    const struct llmfp_journal_place *places; /* [n_models], in the order of the file; rank 0's */
+    const char *generator;                    /* "llmfp-scan 1.2.3" */
+    const char *created;                      /* ISO 8601, UTC */
+};
+
+/* Collective. Write the results file. All strings of the request are the same on all
+ * ranks.
+ *   pairs    [LLMFP_MOST_PAIRS] out, rank 0: the most similar pairs, best first; ties in
+ *            model order
+ *   n_pairs  out, rank 0
+ * Errors, the same on every rank: LLMFP_FATAL; no file has been put in place then. */
+enum llmfp_status llmfp_results_write(const struct llmfp_communicator *communicator,
+                                      const struct llmfp_results_request *request,
+                                      struct llmfp_pair *pairs, size_t *n_pairs,
+                                      struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Local. Turn an existing results file back into records, in the file's order, and
+ * append them to an open journal: what --append starts from. No checkpoint is read.
+ *   places   out, owned by the caller (free): one per model
+ * Errors: LLMFP_FATAL when it is not a results file of this schema, or damaged.     */
+enum llmfp_status llmfp_results_import(const char *path, struct llmfp_journal *journal,
+                                       struct llmfp_journal_place **places, size_t *n_models,
+                                       struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+#endif

@@ -1,0 +1,247 @@
+/* command_scan.c - the main command: scan, results file, summary. */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "command.h"
+#include "llmfp/results.h"
+#include "llmfp/scan.h"
+#include "start.h"
+#include "stop_signal.h"
+#include "summary.h"
+#include "timings.h"
+#include "version.h"
+
+/* ---- what the scan tells ---- */
+
+static void on_failed(void *context, const char *label, const char *text)
+{
+    message_error(context, label, text);
+}
+
+static void on_note(void *context, const char *label, const char *text)
+{
+    message_note(context, label, text);
+}
+
+static void on_progress(void *context, uint64_t done_bytes, uint64_t total_bytes)
+{
+    struct messages *messages = context;
+    messages->progress.total_bytes = total_bytes;
+    progress_update(&messages->progress, done_bytes, MPI_Wtime());
+}
+
+/* ---- steps ---- */
+
+/* Rank 0 knows what is done; tell the others. */
+static enum llmfp_status share_entries(const struct command *command,
+                                       struct llmfp_scan_entry *entries, bool *nothing_new,
+                                       struct llmfp_error *error)
+{
+    struct llmfp_buffer packed = {0};
+    if (command->communicator->rank == 0) {
+        llmfp_buffer_put_u32(&packed, *nothing_new ? 1 : 0);
+        llmfp_buffer_put(&packed, entries, command->manifest->n_entries * sizeof *entries);
+    }
+    const enum llmfp_status status = llmfp_broadcast(command->communicator, &packed, 0, error);
+    if (status == LLMFP_OK) {
+        struct llmfp_cursor cursor = llmfp_cursor_over(packed.bytes, packed.size_bytes);
+        const size_t size_bytes = command->manifest->n_entries * sizeof *entries;
+        *nothing_new = llmfp_cursor_u32(&cursor) != 0;
+        const void *bytes = llmfp_cursor_bytes(&cursor, size_bytes);
+        if (bytes != NULL) {
+            memcpy(entries, bytes, size_bytes);
+        }
+    }
+    llmfp_buffer_clear(&packed);
+    return status;
+}
+
+static enum llmfp_status prepare(const struct command *command, struct start *start,
+                                 struct llmfp_scan_entry *entries, struct llmfp_error *error)
+{
+    enum llmfp_status status = LLMFP_OK;
+    if (command->communicator->rank == 0) {
+        status = start_prepare(command->options, command->manifest, start, entries, error);
+    }
+    status = llmfp_agree(command->communicator, status, error);
+    if (status == LLMFP_OK) {
+        status = share_entries(command, entries, &start->nothing_new, error);
+    }
+    if (status == LLMFP_OK && start->n_damaged > 0) {
+        message_note(command->messages, NULL,
+                     "the journal holds damaged records; their checkpoints are scanned anew");
+    }
+    return status;
+}
+
+/* ISO 8601, UTC. SOURCE_DATE_EPOCH (reproducible-builds.org) replaces the clock. */
+static void created_text(char text[32])
+{
+    time_t now = time(NULL);
+    const char *fixed = getenv("SOURCE_DATE_EPOCH");
+    if (fixed != NULL && fixed[0] != '\0') {
+        char *end;
+        const long long seconds = strtoll(fixed, &end, 10);
+        now = *end == '\0' && seconds >= 0 ? (time_t)seconds : now;
+    }
+    struct tm utc;
+    gmtime_r(&now, &utc);
+    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+static enum llmfp_status write_results(const struct command *command, const struct start *start,
+                                       const struct llmfp_scan_entry *entries,
+                                       struct summary_content *content, struct llmfp_error *error)
+{
+    struct llmfp_journal_place *places = NULL;
+    size_t n = 0;
+    enum llmfp_status status = LLMFP_OK;
+    const bool first = command->communicator->rank == 0;
+    if (first) {
+        status = start_models(start, command->manifest, entries, &places, &n, error);
+    }
+    status = llmfp_agree(command->communicator, status, error);
+    char *journal_path = start_journal_path(command->options->output);
+    if (status == LLMFP_OK && journal_path == NULL) {
+        status = llmfp_fail_memory(error, 0, "a path");
+    }
+    status = llmfp_agree(command->communicator, status, error);
+    if (status == LLMFP_OK) {
+        char created[32];
+        created_text(created);
+        const struct llmfp_results_request request = {
+            .output = command->options->output,
+            .journal_path = journal_path,
+            .n_models = (size_t)llmfp_largest(command->communicator, n),
+            .places = places,
+            .generator = version_generator(),
+            .created = created,
+        };
+        status = llmfp_results_write(command->communicator, &request, content->pairs,
+                                     &content->n_pairs, error);
+    }
+    content->places = places;
+    content->n_models = n;
+    free(journal_path);
+    return status;
+}
+
+static bool any_failed(const struct command *command, const struct llmfp_scan_entry *entries)
+{
+    for (size_t i = 0; i < command->manifest->n_entries; i++) {
+        if (entries[i].failed) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Say why the run ends early, and what can be done. Rank 0's journal stays unless it holds
+ * nothing. */
+static int give_up(const struct command *command, const struct start *start,
+                   enum llmfp_status status, const struct llmfp_error *error)
+{
+    char text[LLMFP_ERROR_TEXT_BYTES + 256];
+    struct llmfp_error said = *error;
+    const bool has_journal = start->journal.descriptor >= 0;
+    if (status == LLMFP_INTERRUPTED) {
+        (void)snprintf(text, sizeof text,
+                       "%s; progress is saved in '%s': run again with --resume to go on", said.text,
+                       start->journal_path == NULL ? "" : start->journal_path);
+    } else if (status == LLMFP_CHECKPOINT) {
+        (void)snprintf(text, sizeof text,
+                       "%s; stopped here because of --strict, and no results were written",
+                       said.text);
+    } else {
+        (void)snprintf(text, sizeof text, "%s", said.text);
+    }
+    message_error(command->messages, NULL, text);
+    if (has_journal && status != LLMFP_INTERRUPTED) {
+        if (start->journal.size_bytes <= 24) { /* nothing but its header */
+            unlink(start->journal_path);
+        } else if (status != LLMFP_USAGE) {
+            message_note(command->messages, NULL,
+                         "what was finished is saved; --resume goes on with it");
+        }
+    }
+    return status == LLMFP_CHECKPOINT ? LLMFP_FATAL : (int)status;
+}
+
+/* The scan, its results and its summary; the status that all ranks agree on. */
+static enum llmfp_status run(struct command *command, struct start *start,
+                             struct llmfp_scan_entry *entries, struct llmfp_error *error)
+{
+    struct messages *messages = command->messages;
+    const struct llmfp_scan_settings settings = {.filter = command->filter,
+                                                 .chunk_bytes = command->options->chunk_bytes,
+                                                 .strict = command->options->strict,
+                                                 .stop = &stop_signal_came};
+    const struct llmfp_scan_listener listener = {messages, on_failed, on_note, on_progress};
+    struct llmfp_scan_timings timings = {0};
+    const double start_s = MPI_Wtime();
+    enum llmfp_status status =
+        llmfp_scan_recheck(command->communicator, command->manifest, &listener, entries, error);
+    if (status == LLMFP_OK) {
+        if (messages->speaks) {
+            progress_start(&messages->progress, stderr, command->options->progress, 0, start_s);
+        }
+        status =
+            llmfp_scan_run(command->communicator, command->manifest, &settings, &listener, entries,
+                           messages->speaks ? &start->journal : NULL, &timings, error);
+        if (messages->speaks) {
+            progress_finish(&messages->progress, MPI_Wtime());
+        }
+    }
+    struct summary_content content = {.output = command->options->output,
+                                      .journal = &start->journal};
+    const double write_s = MPI_Wtime();
+    if (status == LLMFP_OK) {
+        status = write_results(command, start, entries, &content, error);
+    }
+    if (status == LLMFP_OK && messages->speaks) {
+        status = summary_print(command->options, &content, stdout, error);
+        unlink(start->journal_path); /* all of it is in the results file now */
+    }
+    status = llmfp_agree(command->communicator, status, error);
+    if (status == LLMFP_OK && command->options->timings) {
+        timings_print(command->communicator, &timings, MPI_Wtime() - write_s, MPI_Wtime() - start_s,
+                      stderr);
+    }
+    free(content.places);
+    return status;
+}
+
+int command_scan(struct command *command)
+{
+    struct llmfp_error error = {LLMFP_OK, ""};
+    struct start start = {.journal = {.descriptor = -1}};
+    const size_t n = command->manifest->n_entries;
+    struct llmfp_scan_entry *entries = calloc(n + 1, sizeof *entries);
+    enum llmfp_status status = LLMFP_OK;
+    if (entries == NULL) {
+        status = llmfp_fail_memory(&error, n * sizeof *entries, "the list of checkpoints");
+    }
+    status = llmfp_agree(command->communicator, status, &error);
+    if (status == LLMFP_OK) {
+        status = prepare(command, &start, entries, &error);
+    }
+    int exit_status;
+    if (status == LLMFP_OK && start.nothing_new) {
+        message_note(command->messages, NULL,
+                     "every checkpoint of the manifest is in the results file already; it is left "
+                     "as it is");
+        if (command->messages->speaks) {
+            unlink(start.journal_path);
+        }
+        exit_status = 0;
+    } else {
+        status = status == LLMFP_OK ? run(command, &start, entries, &error) : status;
+        exit_status = status == LLMFP_OK ? (any_failed(command, entries) ? LLMFP_CHECKPOINT : 0)
+                                         : give_up(command, &start, status, &error);
+    }
+    start_clear(&start);
+    free(entries);
+    return exit_status;
+}

@@ -1,0 +1,120 @@
+/* main.c - llmfp-scan: understand the command line, start MPI, run a command. */
+#include <mpi.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "command.h"
+#include "options.h"
+#include "stop_signal.h"
+#include "version.h"
+
+/* This process's rank as its launcher tells it before MPI_Init; 0 without a launcher. */
+static int rank_from_launcher(void)
+{
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK",
+                                        "SLURM_PROCID"};
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+        const char *value = getenv(names[i]);
+        if (value != NULL) {
+            return atoi(value);
+        }
+    }
+    return 0;
+}
+
+/* Collective. Manifest and roles, the same on every rank. */
+static enum llmfp_status read_inputs(const struct llmfp_communicator *communicator,
+                                     const struct options *options, struct llmfp_manifest *manifest,
+                                     struct llmfp_role_filter **filter, struct llmfp_error *error)
+{
+    enum llmfp_status status = LLMFP_OK;
+    struct llmfp_buffer packed = {0};
+    if (options->roles != NULL) {
+        status = llmfp_role_filter_new(options->roles, filter, error);
+    }
+    if (status == LLMFP_OK && communicator->rank == 0) {
+        status = llmfp_manifest_read(options->manifest, manifest, error);
+        llmfp_manifest_pack(manifest, &packed);
+    }
+    status = llmfp_agree(communicator, status, error);
+    if (status == LLMFP_OK) {
+        status = llmfp_broadcast(communicator, &packed, 0, error);
+    }
+    if (status == LLMFP_OK && communicator->rank != 0) {
+        struct llmfp_cursor cursor = llmfp_cursor_over(packed.bytes, packed.size_bytes);
+        status = llmfp_manifest_unpack(manifest, &cursor, error);
+    }
+    llmfp_buffer_clear(&packed);
+    return llmfp_agree(communicator, status, error);
+}
+
+/* Collective. */
+static int run(const struct llmfp_communicator *communicator, const struct options *options)
+{
+    struct llmfp_error error = {LLMFP_OK, ""};
+    struct llmfp_manifest manifest = {0};
+    struct llmfp_role_filter *filter = NULL;
+    struct messages messages = {.progress = {.out = stderr, .mode = PROGRESS_NONE},
+                                .quiet = options->quiet,
+                                .speaks = communicator->rank == 0};
+    int exit_status;
+    const enum llmfp_status status = read_inputs(communicator, options, &manifest, &filter, &error);
+    if (status != LLMFP_OK) {
+        message_error(&messages, NULL, error.text);
+        exit_status = (int)status;
+    } else {
+        struct command command = {communicator, options, &manifest, filter, &messages};
+        exit_status = options->dry_run ? command_dry_run(&command) : command_scan(&command);
+    }
+    llmfp_role_filter_free(filter);
+    llmfp_manifest_clear(&manifest);
+    return exit_status;
+}
+
+/* What needs no MPI: help, version, a wrong command line. -1: go on. */
+static int answer_at_once(enum llmfp_status parsed, const struct options *options,
+                          const struct llmfp_error *error)
+{
+    if (parsed == LLMFP_OK && !options->help && !options->version) {
+        return -1;
+    }
+    if (rank_from_launcher() != 0) {
+        return 0; /* rank 0 speaks, and its status counts */
+    }
+    if (parsed != LLMFP_OK) {
+        (void)fprintf(stderr, "llmfp-scan: error: %s\n", error->text);
+        return (int)parsed;
+    }
+    if (options->help) {
+        options_help(stdout);
+    } else {
+        version_print(stdout);
+    }
+    return fflush(stdout) == 0 ? 0 : LLMFP_FATAL;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct llmfp_error error = {LLMFP_OK, ""};
+    const enum llmfp_status parsed = options_parse(argc, argv, &options, &error);
+    const int answer = answer_at_once(parsed, &options, &error);
+    if (answer >= 0) {
+        return answer;
+    }
+    if (options.quiet) {
+        options.progress = PROGRESS_NONE;
+        options.summary = OPTIONS_SUMMARY_NONE;
+    }
+    MPI_Init(&argc, &argv);
+    stop_signal_install();
+    struct llmfp_communicator communicator;
+    llmfp_communicator_open(&communicator, MPI_COMM_WORLD);
+    const int exit_status = run(&communicator, &options);
+    (void)fflush(NULL);
+    llmfp_communicator_close(&communicator);
+    MPI_Finalize();
+    /* The launcher reports the status of rank 0; the others end quietly, so that none of
+     * them makes it kill a rank that still has something to say. */
+    return communicator.rank == 0 ? exit_status : 0;
+}

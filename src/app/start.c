@@ -1,0 +1,270 @@
+/* start.c - see start.h. */
+#include "start.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "llmfp/results.h"
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+char *start_journal_path(const char *output)
+{
+    static const char suffix[] = ".journal";
+    const size_t length = strlen(output);
+    char *path = malloc(length + sizeof suffix);
+    if (path != NULL) {
+        memcpy(path, output, length);
+        memcpy(path + length, suffix, sizeof suffix);
+    }
+    return path;
+}
+
+void start_clear(struct start *start)
+{
+    llmfp_journal_close(&start->journal);
+    free(start->journal_path);
+    free(start->known);
+    hash_index_clear(&start->labels);
+    llmfp_arena_clear(&start->arena);
+    *start = (struct start){.journal = {.descriptor = -1}};
+}
+
+/* What must not change between a scan and its resumption: which roles are read (FNV-1a). */
+static uint64_t key_of(const struct options *options)
+{
+    uint64_t key = UINT64_C(0xCBF29CE484222325);
+    for (const char *c = options->roles == NULL ? "" : options->roles; *c != '\0'; c++) {
+        key = (key ^ (unsigned char)*c) * UINT64_C(0x100000001B3);
+    }
+    return key;
+}
+
+/* ---- records that are there ---- */
+
+static enum llmfp_status note_known(struct start *start, const struct llmfp_record *record,
+                                    const struct llmfp_journal_place *place,
+                                    struct llmfp_error *error)
+{
+    bool added;
+    const uint32_t number =
+        hash_index_add(&start->labels, record->label, strlen(record->label), &added);
+    const char *path = llmfp_arena_string(&start->arena, record->path, strlen(record->path));
+    if (number != HASH_INDEX_NONE && number >= start->known_capacity) {
+        const size_t capacity = start->known_capacity == 0 ? 64 : start->known_capacity * 2;
+        struct known *grown = realloc(start->known, capacity * sizeof *grown);
+        if (grown != NULL) {
+            start->known = grown;
+            start->known_capacity = capacity;
+        }
+    }
+    if (path == NULL || number == HASH_INDEX_NONE || number >= start->known_capacity) {
+        return llmfp_fail_memory(error, strlen(record->label), "the list of earlier records");
+    }
+    const bool kept = record->kept || (!added && start->known[number].kept);
+    start->known[number] = (struct known){.label = start->labels.keys[number].bytes,
+                                          .path = path,
+                                          .place = *place,
+                                          .fingerprint = record->fingerprint,
+                                          .failed = record->failed,
+                                          .kept = kept};
+    return LLMFP_OK;
+}
+
+static enum llmfp_status read_known(struct start *start, const struct llmfp_journal_place *places,
+                                    size_t n, struct llmfp_error *error)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct llmfp_record record = {0};
+        enum llmfp_status status = llmfp_journal_read(&start->journal, &places[i], &record, error);
+        if (status == LLMFP_OK) {
+            status = note_known(start, &record, &places[i], error);
+        }
+        llmfp_record_clear(&record);
+        if (status != LLMFP_OK) {
+            return status;
+        }
+    }
+    return LLMFP_OK;
+}
+
+static enum llmfp_status apply_known(const struct start *start, const struct options *options,
+                                     const struct llmfp_manifest *manifest,
+                                     struct llmfp_scan_entry *entries, struct llmfp_error *error)
+{
+    for (size_t i = 0; i < manifest->n_entries; i++) {
+        const struct llmfp_manifest_entry *entry = &manifest->entries[i];
+        const uint32_t number = hash_index_find(&start->labels, entry->label, strlen(entry->label));
+        if (number == HASH_INDEX_NONE) {
+            continue;
+        }
+        const struct known *known = &start->known[number];
+        const bool same_path = strcmp(known->path, entry->path) == 0;
+        if (known->kept && !same_path) {
+            return llmfp_fail(error, LLMFP_USAGE,
+                              "label '%s' (line %u) is already in '%s', scanned from '%s' and not "
+                              "from '%s'; give the new checkpoint another label",
+                              entry->label, entry->line, options->output, known->path, entry->path);
+        }
+        entries[i].done = same_path && !known->failed;
+        entries[i].fingerprint = known->kept ? 0 : known->fingerprint;
+        entries[i].place = known->place;
+    }
+    return LLMFP_OK;
+}
+
+/* ---- the cases ---- */
+
+static enum llmfp_status resume_journal(struct start *start, uint64_t key,
+                                        struct llmfp_error *error)
+{
+    struct llmfp_journal_place *places = NULL;
+    size_t n = 0;
+    enum llmfp_status status = llmfp_journal_open(&start->journal, start->journal_path, key, true,
+                                                  &places, &n, &start->n_damaged, error);
+    if (status == LLMFP_OK) {
+        status = read_known(start, places, n, error);
+    }
+    free(places);
+    return status;
+}
+
+static enum llmfp_status import_results(struct start *start, const char *output, uint64_t key,
+                                        struct llmfp_error *error)
+{
+    struct llmfp_journal_place *places = NULL;
+    size_t n = 0;
+    enum llmfp_status status =
+        llmfp_journal_create(&start->journal, start->journal_path, key, error);
+    if (status == LLMFP_OK) {
+        status = llmfp_results_import(output, &start->journal, &places, &n, error);
+        if (status == LLMFP_OK) {
+            status = read_known(start, places, n, error);
+        }
+        if (status != LLMFP_OK) {
+            unlink(start->journal_path); /* nothing but a copy of what the file holds */
+        }
+    }
+    free(places);
+    return status;
+}
+
+static enum llmfp_status check_fresh(const struct options *options, const struct start *start,
+                                     struct llmfp_error *error)
+{
+    if (exists(options->output) && !options->overwrite) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "'%s' exists; give --overwrite to replace it, --append to add to it, or "
+                          "another --output",
+                          options->output);
+    }
+    if (exists(start->journal_path) && !options->overwrite) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "'%s' holds the progress of an unfinished scan; give --resume to go on "
+                          "with it, or --overwrite to start anew",
+                          start->journal_path);
+    }
+    return LLMFP_OK;
+}
+
+static enum llmfp_status check_append(const struct options *options, const struct start *start,
+                                      struct llmfp_error *error)
+{
+    if (exists(start->journal_path)) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "'%s' holds the progress of an unfinished scan; give --resume instead of "
+                          "--append to go on with it",
+                          start->journal_path);
+    }
+    if (!exists(options->output)) {
+        return llmfp_fail(
+            error, LLMFP_USAGE,
+            "'%s' does not exist, so there is nothing to append to; leave out --append",
+            options->output);
+    }
+    return LLMFP_OK;
+}
+
+static bool all_done(const struct llmfp_manifest *manifest, const struct llmfp_scan_entry *entries)
+{
+    for (size_t i = 0; i < manifest->n_entries; i++) {
+        if (!entries[i].done) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum llmfp_status start_prepare(const struct options *options,
+                                const struct llmfp_manifest *manifest, struct start *start,
+                                struct llmfp_scan_entry *entries, struct llmfp_error *error)
+{
+    *start = (struct start){.journal = {.descriptor = -1}};
+    const uint64_t key = key_of(options);
+    start->journal_path = start_journal_path(options->output);
+    if (start->journal_path == NULL) {
+        return llmfp_fail_memory(error, strlen(options->output), "a path");
+    }
+    const bool goes_on = options->resume && exists(start->journal_path);
+    const bool imports = options->append || (options->resume && exists(options->output));
+    enum llmfp_status status = LLMFP_OK;
+    if (goes_on) {
+        status = resume_journal(start, key, error);
+    } else if (imports) {
+        status = options->append ? check_append(options, start, error) : LLMFP_OK;
+        if (status == LLMFP_OK) {
+            status = import_results(start, options->output, key, error);
+        }
+    } else {
+        status = options->resume ? LLMFP_OK : check_fresh(options, start, error);
+        if (status == LLMFP_OK) {
+            status = llmfp_journal_create(&start->journal, start->journal_path, key, error);
+        }
+    }
+    if (status == LLMFP_OK) {
+        status = apply_known(start, options, manifest, entries, error);
+        if (status != LLMFP_OK && !goes_on) {
+            unlink(start->journal_path);
+        }
+    }
+    start->nothing_new = !goes_on && imports && all_done(manifest, entries);
+    return status;
+}
+
+enum llmfp_status start_models(const struct start *start, const struct llmfp_manifest *manifest,
+                               const struct llmfp_scan_entry *entries,
+                               struct llmfp_journal_place **places, size_t *n,
+                               struct llmfp_error *error)
+{
+    const size_t n_known = start->labels.n_keys;
+    struct llmfp_journal_place *all = calloc(n_known + manifest->n_entries + 1, sizeof *all);
+    size_t *place_of = calloc(n_known + 1, sizeof *place_of); /* in `all`, of a kept label */
+    if (all == NULL || place_of == NULL) {
+        free(all);
+        free(place_of);
+        return llmfp_fail_memory(error, n_known * sizeof *all, "the list of models");
+    }
+    *n = 0;
+    for (size_t i = 0; i < n_known; i++) {
+        if (start->known[i].kept) {
+            place_of[i] = *n;
+            all[(*n)++] = start->known[i].place;
+        }
+    }
+    for (size_t i = 0; i < manifest->n_entries; i++) {
+        const char *label = manifest->entries[i].label;
+        const uint32_t number = hash_index_find(&start->labels, label, strlen(label));
+        if (number != HASH_INDEX_NONE && start->known[number].kept) {
+            all[place_of[number]] = entries[i].place; /* scanned anew, at its old place */
+        } else {
+            all[(*n)++] = entries[i].place;
+        }
+    }
+    free(place_of);
+    *places = all;
+    return LLMFP_OK;
+}

@@ -1,0 +1,57 @@
+/* start.h - what is there already: an earlier results file, an unfinished scan. Rank 0. */
+#ifndef LLMFP_START_H
+#define LLMFP_START_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "hash_index.h"
+#include "llmfp/journal.h"
+#include "llmfp/manifest.h"
+#include "llmfp/scan.h"
+#include "options.h"
+
+/* A record that is in the journal already. */
+struct known {
+    const char *label;
+    const char *path;
+    struct llmfp_journal_place place;
+    uint64_t fingerprint;
+    bool failed;
+    bool kept; /* from an existing results file */
+};
+
+struct start {
+    struct llmfp_journal journal;
+    char *journal_path;       /* owned */
+    struct hash_index labels; /* label -> number of its entry in `known` */
+    struct known *known;      /* owned, [labels.n_keys]; the latest record of each label */
+    size_t known_capacity;
+    struct llmfp_arena arena;
+    size_t n_damaged; /* journal records that could not be read */
+    bool nothing_new; /* every entry is in the existing results file: leave it alone */
+};
+
+/* Local. The name of the journal that belongs to a results file; owned by the caller.
+ * NULL without memory.                                                             */
+char *start_journal_path(const char *output);
+
+/* Local. Look at the output file and its journal, open or make the journal, and set
+ * `done`, `fingerprint` and `place` of the entries that are recorded there.
+ * Errors: LLMFP_USAGE when the options do not fit what is there; LLMFP_FATAL.       */
+enum llmfp_status start_prepare(const struct options *options,
+                                const struct llmfp_manifest *manifest, struct start *start,
+                                struct llmfp_scan_entry *entries,
+                                struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Local. The models of the results file in their order: what an existing file holds, then
+ * the manifest's others. Every entry is done.
+ *   places  out, owned by the caller                                                */
+enum llmfp_status start_models(const struct start *start, const struct llmfp_manifest *manifest,
+                               const struct llmfp_scan_entry *entries,
+                               struct llmfp_journal_place **places, size_t *n,
+                               struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+void start_clear(struct start *start);
+
+#endif

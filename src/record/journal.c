@@ -1,0 +1,336 @@
+/* journal.c - the append-only file of records. Format: see llmfp/journal.h. */
+#include "llmfp/journal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include "bytes.h"
+
+static const char magic[16] = "llmfp journal 1\n";
+
+enum { HEADER_BYTES = 24, FRAME_BYTES = 8 };
+
+static uint32_t check_of(const unsigned char *bytes, size_t size_bytes)
+{
+    return (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, size_bytes);
+}
+
+static enum llmfp_status fail_here(const char *path, const char *what, struct llmfp_error *error)
+{
+    return llmfp_fail(error, LLMFP_FATAL, "journal '%s': %s: %s", path, what, strerror(errno));
+}
+
+static enum llmfp_status write_all(struct llmfp_journal *journal, const unsigned char *bytes,
+                                   size_t size_bytes, struct llmfp_error *error)
+{
+    size_t done = 0;
+    while (done < size_bytes) {
+        const ssize_t wrote = pwrite(journal->descriptor, bytes + done, size_bytes - done,
+                                     (off_t)(journal->size_bytes + done));
+        if (wrote < 0 && errno == EINTR) {
+            continue;
+        }
+        if (wrote <= 0) {
+            errno = wrote == 0 ? ENOSPC : errno;
+            return fail_here(journal->path, "cannot write", error);
+        }
+        done += (size_t)wrote;
+    }
+    if (fdatasync(journal->descriptor) != 0) {
+        return fail_here(journal->path, "cannot sync to disk", error);
+    }
+    journal->size_bytes += size_bytes;
+    return LLMFP_OK;
+}
+
+/* Read up to size_bytes at an offset; *got is less only at the end of the file. */
+static enum llmfp_status read_at(const struct llmfp_journal *journal, void *bytes,
+                                 size_t size_bytes, uint64_t offset_bytes, size_t *got,
+                                 struct llmfp_error *error)
+{
+    *got = 0;
+    while (*got < size_bytes) {
+        const ssize_t n = pread(journal->descriptor, (unsigned char *)bytes + *got,
+                                size_bytes - *got, (off_t)(offset_bytes + *got));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return fail_here(journal->path, "cannot read", error);
+        }
+        if (n == 0) {
+            break;
+        }
+        *got += (size_t)n;
+    }
+    return LLMFP_OK;
+}
+
+static enum llmfp_status open_file(struct llmfp_journal *journal, const char *path, int flags,
+                                   struct llmfp_error *error)
+{
+    *journal = (struct llmfp_journal){.descriptor = -1, .path = strdup(path)};
+    if (journal->path == NULL) {
+        return llmfp_fail_memory(error, strlen(path), "the journal's name");
+    }
+    journal->descriptor = open(path, flags | O_CLOEXEC, 0666);
+    if (journal->descriptor < 0) {
+        const enum llmfp_status status = fail_here(path, "cannot open", error);
+        llmfp_journal_close(journal);
+        return status;
+    }
+    return LLMFP_OK;
+}
+
+void llmfp_journal_close(struct llmfp_journal *journal)
+{
+    if (journal->path != NULL) {
+        if (journal->descriptor >= 0) {
+            close(journal->descriptor);
+        }
+        free(journal->path);
+    }
+    *journal = (struct llmfp_journal){.descriptor = -1};
+}
+
+/* One scan at a time may write. Where locks do not work nothing is refused. */
+static enum llmfp_status lock_file(struct llmfp_journal *journal, struct llmfp_error *error)
+{
+    if (flock(journal->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+        return LLMFP_OK;
+    }
+    return llmfp_fail(error, LLMFP_USAGE,
+                      "'%s' is in use: another scan writes the same results file; wait for it, or "
+                      "choose another --output",
+                      journal->path);
+}
+
+enum llmfp_status llmfp_journal_create(struct llmfp_journal *journal, const char *path,
+                                       uint64_t key, struct llmfp_error *error)
+{
+    enum llmfp_status status = open_file(journal, path, O_RDWR | O_CREAT, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    status = lock_file(journal, error);
+    if (status != LLMFP_OK) {
+        llmfp_journal_close(journal);
+        return status;
+    }
+    if (ftruncate(journal->descriptor, 0) != 0) {
+        status = fail_here(path, "cannot empty", error);
+        llmfp_journal_close(journal);
+        return status;
+    }
+    unsigned char header[HEADER_BYTES];
+    memcpy(header, magic, sizeof magic);
+    llmfp_store_u64(header + sizeof magic, key);
+    status = write_all(journal, header, sizeof header, error);
+    if (status != LLMFP_OK) {
+        llmfp_journal_close(journal);
+        unlink(path); /* an empty journal is of no use to anybody */
+    }
+    return status;
+}
+
+void llmfp_journal_frame(const struct llmfp_record *record, struct llmfp_buffer *frames,
+                         struct llmfp_journal_place *place)
+{
+    const size_t frame = frames->size_bytes;
+    llmfp_buffer_put_u64(frames, 0); /* length and check, known below */
+    llmfp_record_pack(record, frames);
+    if (frames->failed) {
+        return;
+    }
+    const size_t start = frame + FRAME_BYTES;
+    const size_t size_bytes = frames->size_bytes - start;
+    if (size_bytes > UINT32_MAX) {
+        frames->failed = true;
+        return;
+    }
+    const uint32_t check = check_of(frames->bytes + start, size_bytes);
+    llmfp_store_u32(frames->bytes + frame, (uint32_t)size_bytes);
+    llmfp_store_u32(frames->bytes + frame + 4, check);
+    if (place != NULL) {
+        *place = (struct llmfp_journal_place){start, (uint32_t)size_bytes, check};
+    }
+}
+
+enum llmfp_status llmfp_journal_append(struct llmfp_journal *journal,
+                                       const struct llmfp_buffer *frames, struct llmfp_error *error)
+{
+    return frames->size_bytes == 0 ? LLMFP_OK
+                                   : write_all(journal, frames->bytes, frames->size_bytes, error);
+}
+
+/* ---- reading ---- */
+
+static enum llmfp_status check_header(const struct llmfp_journal *journal, uint64_t key,
+                                      struct llmfp_error *error)
+{
+    unsigned char header[HEADER_BYTES];
+    size_t got;
+    const enum llmfp_status status = read_at(journal, header, sizeof header, 0, &got, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    if (got < sizeof header || memcmp(header, magic, sizeof magic) != 0) {
+        return llmfp_fail(error, LLMFP_FATAL,
+                          "'%s' is not a journal of this program's version; move it away, or start "
+                          "anew with --overwrite",
+                          journal->path);
+    }
+    if (llmfp_load_u64(header + sizeof magic) != key) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "journal '%s' belongs to a scan with other --roles; give the same "
+                          "options, or start anew with --overwrite",
+                          journal->path);
+    }
+    return LLMFP_OK;
+}
+
+struct found {
+    struct llmfp_journal_place *places;
+    size_t n;
+    size_t capacity;
+    size_t n_damaged;
+};
+
+static bool note_place(struct found *found, struct llmfp_journal_place place)
+{
+    if (found->n == found->capacity) {
+        const size_t capacity = found->capacity == 0 ? 64 : found->capacity * 2;
+        struct llmfp_journal_place *grown = realloc(found->places, capacity * sizeof *grown);
+        if (grown == NULL) {
+            return false;
+        }
+        found->places = grown;
+        found->capacity = capacity;
+    }
+    found->places[found->n++] = place;
+    return true;
+}
+
+/* Whether the bytes of a record fit its check; *whole is false at a torn end. */
+static enum llmfp_status check_record(const struct llmfp_journal *journal,
+                                      const struct llmfp_journal_place *place, bool *whole,
+                                      bool *intact, struct llmfp_error *error)
+{
+    unsigned char *bytes = malloc((size_t)place->size_bytes + 1);
+    if (bytes == NULL) {
+        return llmfp_fail_memory(error, place->size_bytes, "a journal record");
+    }
+    size_t got;
+    const enum llmfp_status status =
+        read_at(journal, bytes, place->size_bytes, place->offset_bytes, &got, error);
+    *whole = got == place->size_bytes;
+    *intact = *whole && check_of(bytes, place->size_bytes) == place->check;
+    free(bytes);
+    return status;
+}
+
+static enum llmfp_status find_records(struct llmfp_journal *journal, uint64_t file_bytes,
+                                      struct found *found, struct llmfp_error *error)
+{
+    journal->size_bytes = HEADER_BYTES;
+    for (;;) {
+        unsigned char frame[FRAME_BYTES];
+        size_t got;
+        enum llmfp_status status =
+            read_at(journal, frame, sizeof frame, journal->size_bytes, &got, error);
+        if (status != LLMFP_OK || got < sizeof frame) {
+            return status;
+        }
+        const struct llmfp_journal_place place = {journal->size_bytes + FRAME_BYTES,
+                                                  llmfp_load_u32(frame), llmfp_load_u32(frame + 4)};
+        bool whole = false;
+        bool intact = false;
+        if (place.size_bytes <= file_bytes - place.offset_bytes) {
+            status = check_record(journal, &place, &whole, &intact, error);
+        }
+        if (status != LLMFP_OK || !whole) {
+            return status;
+        }
+        if (!intact) {
+            found->n_damaged++;
+        } else if (!note_place(found, place)) {
+            return llmfp_fail_memory(error, sizeof place, "the journal's index");
+        }
+        journal->size_bytes = place.offset_bytes + place.size_bytes;
+    }
+}
+
+enum llmfp_status llmfp_journal_open(struct llmfp_journal *journal, const char *path, uint64_t key,
+                                     bool writable, struct llmfp_journal_place **places,
+                                     size_t *n_places, size_t *n_damaged, struct llmfp_error *error)
+{
+    enum llmfp_status status = open_file(journal, path, writable ? O_RDWR : O_RDONLY, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    struct found found = {0};
+    struct stat file;
+    if (fstat(journal->descriptor, &file) != 0) {
+        status = fail_here(path, "cannot be examined", error);
+    } else {
+        status = writable ? lock_file(journal, error) : LLMFP_OK;
+    }
+    if (status == LLMFP_OK) {
+        status = check_header(journal, key, error);
+    }
+    if (status == LLMFP_OK) {
+        status = find_records(journal, (uint64_t)file.st_size, &found, error);
+    }
+    if (status == LLMFP_OK && writable &&
+        ftruncate(journal->descriptor, (off_t)journal->size_bytes) != 0) {
+        status = fail_here(path, "cannot cut off a torn record", error);
+    }
+    if (status != LLMFP_OK) {
+        free(found.places);
+        llmfp_journal_close(journal);
+        return status;
+    }
+    *places = found.places;
+    *n_places = found.n;
+    *n_damaged = found.n_damaged;
+    return LLMFP_OK;
+}
+
+enum llmfp_status llmfp_journal_open_reader(struct llmfp_journal *journal, const char *path,
+                                            struct llmfp_error *error)
+{
+    return open_file(journal, path, O_RDONLY, error);
+}
+
+enum llmfp_status llmfp_journal_read(const struct llmfp_journal *journal,
+                                     const struct llmfp_journal_place *place,
+                                     struct llmfp_record *record, struct llmfp_error *error)
+{
+    unsigned char *bytes = malloc((size_t)place->size_bytes + 1);
+    if (bytes == NULL) {
+        return llmfp_fail_memory(error, place->size_bytes, "a journal record");
+    }
+    size_t got;
+    enum llmfp_status status =
+        read_at(journal, bytes, place->size_bytes, place->offset_bytes, &got, error);
+    if (status == LLMFP_OK &&
+        (got != place->size_bytes || check_of(bytes, place->size_bytes) != place->check)) {
+        status = llmfp_fail(error, LLMFP_FATAL,
+                            "journal '%s': the record at byte %llu is damaged; run again with "
+                            "--resume to scan that checkpoint anew",
+                            journal->path, (unsigned long long)place->offset_bytes);
+    }
+    if (status == LLMFP_OK) {
+        struct llmfp_cursor cursor = llmfp_cursor_over(bytes, place->size_bytes);
+        status = llmfp_record_unpack(record, &cursor, error);
+    }
+    free(bytes);
+    return status;
+}

@@ -1,0 +1,212 @@
+/* record.c - packing and unpacking of records, and sums in their shortest form. */
+#include "llmfp/record.h"
+
+#include <string.h>
+
+enum { LIMB_BITS = 32, RECORD_VERSION = 1, FLAG_FAILED = 1, FLAG_KEPT = 2 };
+
+void llmfp_record_clear(struct llmfp_record *record)
+{
+    llmfp_arena_clear(&record->arena);
+    *record = (struct llmfp_record){0};
+}
+
+struct llmfp_sum llmfp_sum_shortest(int64_t *limbs, uint32_t n_limbs, int32_t exponent)
+{
+    uint32_t first = 0;
+    while (first < n_limbs && limbs[first] == 0) {
+        first++;
+    }
+    if (first == n_limbs) {
+        return (struct llmfp_sum){0, 0, limbs};
+    }
+    uint32_t end = n_limbs;
+    while (end - first > 1 && (limbs[end - 1] == 0 || limbs[end - 1] == -1)) {
+        /* A last limb of -1 lends its 2^32 to the one below, which becomes the signed one. */
+        limbs[end - 2] += limbs[end - 1] * (INT64_C(1) << LIMB_BITS);
+        end--;
+    }
+    return (struct llmfp_sum){exponent + LIMB_BITS * (int32_t)first, end - first, limbs + first};
+}
+
+void llmfp_sum_place(const struct llmfp_sum *sum, int64_t *limbs, uint32_t n_limbs,
+                     int32_t exponent)
+{
+    memset(limbs, 0, n_limbs * sizeof *limbs);
+    if (sum->n_limbs == 0) {
+        return;
+    }
+    const uint32_t first = (uint32_t)((sum->exponent - exponent) / LIMB_BITS);
+    memcpy(limbs + first, sum->limbs, sum->n_limbs * sizeof *limbs);
+    /* The last limb is signed: carry it up. */
+    for (uint32_t k = first + sum->n_limbs - 1; k + 1 < n_limbs; k++) {
+        limbs[k + 1] += limbs[k] >> LIMB_BITS;
+        limbs[k] &= UINT32_MAX;
+    }
+}
+
+/* ---- packing ---- */
+
+static void pack_sum(struct llmfp_buffer *buffer, const struct llmfp_sum *sum)
+{
+    llmfp_buffer_put_u32(buffer, (uint32_t)sum->exponent);
+    llmfp_buffer_put_u32(buffer, sum->n_limbs);
+    for (uint32_t k = 0; k < sum->n_limbs; k++) {
+        llmfp_buffer_put_u64(buffer, (uint64_t)sum->limbs[k]);
+    }
+}
+
+static void pack_cell(struct llmfp_buffer *buffer, const struct llmfp_record_cell *cell)
+{
+    llmfp_buffer_put_string(buffer, cell->role);
+    llmfp_buffer_put_u32(buffer, (uint32_t)cell->layer);
+    llmfp_buffer_put_u64(buffer, cell->statistics.count);
+    llmfp_buffer_put_u64(buffer, cell->statistics.zeros);
+    llmfp_buffer_put_u64(buffer, cell->statistics.nonfinite);
+    llmfp_buffer_put_double(buffer, cell->statistics.mean);
+    llmfp_buffer_put_double(buffer, cell->statistics.std);
+    llmfp_buffer_put_double(buffer, cell->statistics.min);
+    llmfp_buffer_put_double(buffer, cell->statistics.max);
+    pack_sum(buffer, &cell->sum);
+    pack_sum(buffer, &cell->squares);
+}
+
+static void pack_tally(struct llmfp_buffer *buffer, const struct llmfp_tally *tally)
+{
+    llmfp_buffer_put_u32(buffer, (uint32_t)tally->n_layers);
+    llmfp_buffer_put_u64(buffer, tally->parameters);
+    llmfp_buffer_put_u64(buffer, tally->size_bytes);
+    llmfp_buffer_put_u64(buffer, tally->wanted_bytes);
+    for (int i = 0; i < LLMFP_N_REASONS; i++) {
+        llmfp_buffer_put_u64(buffer, tally->tensors[i]);
+        llmfp_buffer_put_u64(buffer, tally->bytes[i]);
+    }
+}
+
+void llmfp_record_pack(const struct llmfp_record *record, struct llmfp_buffer *buffer)
+{
+    llmfp_buffer_put_u32(buffer, RECORD_VERSION);
+    llmfp_buffer_put_string(buffer, record->label);
+    llmfp_buffer_put_string(buffer, record->path);
+    llmfp_buffer_put_string(buffer, record->family);
+    llmfp_buffer_put_string(buffer, record->parent);
+    llmfp_buffer_put_string(buffer, record->architecture);
+    llmfp_buffer_put_string(buffer, record->format);
+    llmfp_buffer_put_string(buffer, record->message);
+    llmfp_buffer_put_string(buffer, record->source_digest);
+    llmfp_buffer_put_u64(buffer, record->fingerprint);
+    llmfp_buffer_put_u32(buffer,
+                         (record->failed ? FLAG_FAILED : 0U) | (record->kept ? FLAG_KEPT : 0U));
+    pack_tally(buffer, &record->tally);
+    llmfp_buffer_put_u64(buffer, record->n_cells);
+    for (size_t i = 0; i < record->n_cells; i++) {
+        pack_cell(buffer, &record->cells[i]);
+    }
+}
+
+/* ---- unpacking ---- */
+
+static void unpack_sum(struct llmfp_cursor *cursor, struct llmfp_arena *arena,
+                       struct llmfp_sum *sum)
+{
+    sum->exponent = (int32_t)llmfp_cursor_u32(cursor);
+    sum->n_limbs = llmfp_cursor_u32(cursor);
+    if (sum->n_limbs > (cursor->size_bytes - cursor->offset_bytes) / sizeof(int64_t)) {
+        cursor->failed = true;
+        sum->n_limbs = 0;
+        return;
+    }
+    int64_t *limbs = llmfp_arena_new(arena, sum->n_limbs * sizeof *limbs);
+    if (limbs == NULL) {
+        cursor->failed = true;
+        sum->n_limbs = 0;
+        return;
+    }
+    for (uint32_t k = 0; k < sum->n_limbs; k++) {
+        limbs[k] = (int64_t)llmfp_cursor_u64(cursor);
+    }
+    sum->limbs = limbs;
+}
+
+static void unpack_cell(struct llmfp_cursor *cursor, struct llmfp_arena *arena,
+                        struct llmfp_record_cell *cell)
+{
+    cell->role = llmfp_cursor_string(cursor, arena);
+    cell->layer = (int32_t)llmfp_cursor_u32(cursor);
+    cell->statistics.count = llmfp_cursor_u64(cursor);
+    cell->statistics.zeros = llmfp_cursor_u64(cursor);
+    cell->statistics.nonfinite = llmfp_cursor_u64(cursor);
+    cell->statistics.mean = llmfp_cursor_double(cursor);
+    cell->statistics.std = llmfp_cursor_double(cursor);
+    cell->statistics.min = llmfp_cursor_double(cursor);
+    cell->statistics.max = llmfp_cursor_double(cursor);
+    unpack_sum(cursor, arena, &cell->sum);
+    unpack_sum(cursor, arena, &cell->squares);
+}
+
+static void unpack_tally(struct llmfp_cursor *cursor, struct llmfp_tally *tally)
+{
+    tally->n_layers = (int32_t)llmfp_cursor_u32(cursor);
+    tally->parameters = llmfp_cursor_u64(cursor);
+    tally->size_bytes = llmfp_cursor_u64(cursor);
+    tally->wanted_bytes = llmfp_cursor_u64(cursor);
+    for (int i = 0; i < LLMFP_N_REASONS; i++) {
+        tally->tensors[i] = llmfp_cursor_u64(cursor);
+        tally->bytes[i] = llmfp_cursor_u64(cursor);
+    }
+}
+
+static bool unpack_strings(struct llmfp_record *record, struct llmfp_cursor *cursor)
+{
+    const char **const strings[] = {&record->label,   &record->path,         &record->family,
+                                    &record->parent,  &record->architecture, &record->format,
+                                    &record->message, &record->source_digest};
+    for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
+        *strings[i] = llmfp_cursor_string(cursor, &record->arena);
+        if (*strings[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool unpack_cells(struct llmfp_record *record, struct llmfp_cursor *cursor)
+{
+    enum { LEAST_CELL_BYTES = 4 + 4 + 7 * 8 + 2 * 8 };
+    const uint64_t n_cells = llmfp_cursor_u64(cursor);
+    if (n_cells > (cursor->size_bytes - cursor->offset_bytes) / LEAST_CELL_BYTES) {
+        return false;
+    }
+    record->cells = llmfp_arena_new(&record->arena, (size_t)n_cells * sizeof *record->cells);
+    if (record->cells == NULL) {
+        return false;
+    }
+    for (uint64_t i = 0; i < n_cells && !cursor->failed; i++) {
+        unpack_cell(cursor, &record->arena, &record->cells[i]);
+    }
+    record->n_cells = (size_t)n_cells;
+    return !cursor->failed;
+}
+
+enum llmfp_status llmfp_record_unpack(struct llmfp_record *record, struct llmfp_cursor *cursor,
+                                      struct llmfp_error *error)
+{
+    *record = (struct llmfp_record){0};
+    const bool version_fits = llmfp_cursor_u32(cursor) == RECORD_VERSION;
+    bool good = version_fits && unpack_strings(record, cursor);
+    if (good) {
+        record->fingerprint = llmfp_cursor_u64(cursor);
+        const uint32_t flags = llmfp_cursor_u32(cursor);
+        record->failed = (flags & FLAG_FAILED) != 0;
+        record->kept = (flags & FLAG_KEPT) != 0;
+        unpack_tally(cursor, &record->tally);
+        good = unpack_cells(record, cursor);
+    }
+    if (!good) {
+        llmfp_record_clear(record);
+        return llmfp_fail(error, LLMFP_FATAL,
+                          "a record of a finished checkpoint cannot be read (cut short, of another "
+                          "version, or out of memory)");
+    }
+    return LLMFP_OK;
+}

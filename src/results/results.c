@@ -1,0 +1,153 @@
+/* results.c - from the journal to the results file in its place. */
+#include "llmfp/results.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "hdf5_error.h"
+#include "schema.h"
+#include "survey.h"
+#include "writer.h"
+
+/* Local, rank 0. The file with its structure, and room for everything on the disk. */
+static enum llmfp_status create(const struct llmfp_results_request *request,
+                                const struct survey *survey, const char *path,
+                                struct llmfp_error *error)
+{
+    const struct schema_content content = {
+        .length = {[AXIS_MODEL] = survey->n_models,
+                   [AXIS_ROLE] = survey->n_roles,
+                   [AXIS_LAYER] = survey->n_layers,
+                   [AXIS_REASON] = N_FILE_REASONS,
+                   [AXIS_ROW] = survey->n_cells,
+                   [AXIS_COORDINATE] = 3,
+                   [AXIS_SUM_LIMB] = survey->sum_limbs,
+                   [AXIS_SQUARE_LIMB] = survey->square_limbs},
+        .sum_exponent = survey->sum_exponent,
+        .square_exponent = survey->square_exponent,
+        .generator = request->generator,
+        .created = request->created,
+        .models = survey->models,
+        .roles = survey->roles,
+    };
+    return schema_create(path, &content, error);
+}
+
+static enum llmfp_status fail_system(struct llmfp_error *error, const char *path, const char *what)
+{
+    return llmfp_fail(error, LLMFP_FATAL, "'%s': cannot %s: %s", path, what, strerror(errno));
+}
+
+static enum llmfp_status sync_path(const char *path, int flags, struct llmfp_error *error)
+{
+    const int descriptor = open(path, flags | O_CLOEXEC);
+    if (descriptor < 0) {
+        return fail_system(error, path, "open for syncing");
+    }
+    /* Some file systems cannot sync directories and say EINVAL: nothing to be done. */
+    const bool synced = fsync(descriptor) == 0 || errno == EINVAL;
+    const enum llmfp_status status = synced ? LLMFP_OK : fail_system(error, path, "sync to disk");
+    close(descriptor);
+    return status;
+}
+
+/* Local, rank 0. Sync the new file, rename it over the old one, sync the folder. */
+static enum llmfp_status put_in_place(const char *made, const char *output,
+                                      struct llmfp_error *error)
+{
+    enum llmfp_status status = sync_path(made, O_RDWR, error);
+    if (status == LLMFP_OK && rename(made, output) != 0) {
+        status = fail_system(error, output, "put the new results file in place");
+    }
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    char *folder = strdup(output);
+    if (folder == NULL) {
+        return llmfp_fail_memory(error, strlen(output), "a path");
+    }
+    char *slash = strrchr(folder, '/');
+    if (slash == NULL) {
+        (void)strcpy(folder, ".");
+    } else {
+        slash[slash == folder ? 1 : 0] = '\0';
+    }
+    status = sync_path(folder, O_RDONLY | O_DIRECTORY, error);
+    free(folder);
+    return status;
+}
+
+/* Collective. Everything but the last step. */
+static enum llmfp_status write_file(const struct llmfp_communicator *communicator,
+                                    const struct llmfp_results_request *request, const char *path,
+                                    struct llmfp_pair *pairs, size_t *n_pairs,
+                                    struct llmfp_error *error)
+{
+    struct survey survey;
+    struct writer writer;
+    enum llmfp_status status = survey_make(communicator, request, &survey, error);
+    if (status == LLMFP_OK) {
+        if (communicator->rank == 0) {
+            status = create(request, &survey, path, error);
+        }
+        status = llmfp_agree(communicator, status, error);
+    }
+    if (status == LLMFP_OK) {
+        status = writer_open(communicator, path, &writer, error);
+        if (status == LLMFP_OK) {
+            status = write_cells(&writer, &survey, error);
+        }
+        if (status == LLMFP_OK) {
+            status = write_exact(&writer, &survey, error);
+        }
+        if (status == LLMFP_OK) {
+            status = write_correlations(&writer, &survey, pairs, n_pairs, error);
+        }
+        struct llmfp_error closing = {LLMFP_OK, ""};
+        const enum llmfp_status closed = writer_close(&writer, &closing);
+        if (status == LLMFP_OK && closed != LLMFP_OK) {
+            *error = closing;
+            status = closed;
+        }
+    }
+    survey_clear(&survey);
+    return status;
+}
+
+enum llmfp_status llmfp_results_write(const struct llmfp_communicator *communicator,
+                                      const struct llmfp_results_request *request,
+                                      struct llmfp_pair *pairs, size_t *n_pairs,
+                                      struct llmfp_error *error)
+{
+    hdf5_be_quiet();
+    *n_pairs = 0;
+    /* In the same folder, so that the rename is atomic. */
+    static const char suffix[] = ".part";
+    char *path = malloc(strlen(request->output) + sizeof suffix);
+    enum llmfp_status status = LLMFP_OK;
+    if (path == NULL) {
+        status = llmfp_fail_memory(error, strlen(request->output), "a path");
+    }
+    status = llmfp_agree(communicator, status, error);
+    if (status != LLMFP_OK) {
+        free(path);
+        return status;
+    }
+    (void)strcpy(path, request->output);
+    (void)strcat(path, suffix);
+    status = write_file(communicator, request, path, pairs, n_pairs, error);
+    if (communicator->rank == 0) {
+        if (status == LLMFP_OK) {
+            status = put_in_place(path, request->output, error);
+        }
+        if (status != LLMFP_OK) {
+            unlink(path);
+        }
+    }
+    free(path);
+    return llmfp_agree(communicator, status, error);
+}

@@ -1,0 +1,433 @@
+/* batch.c - locating checkpoints and reading their headers on all ranks. */
+#include "llmfp/batch.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* Headers of a batch: their tensors take a few times as much memory on each rank. */
+    MOST_HEADER_BYTES = 24 << 20
+};
+
+/* Data of a batch per rank: what a kill may cost at most, unless one checkpoint is larger. */
+static const uint64_t most_data_bytes = UINT64_C(2) << 30;
+
+void llmfp_batch_fail(struct llmfp_batch_checkpoint *checkpoint, const char *text)
+{
+    if (!checkpoint->failed) {
+        checkpoint->failed = true;
+        llmfp_escape(checkpoint->message, sizeof checkpoint->message, text, strlen(text));
+    }
+}
+
+static void clear_checkpoint(struct llmfp_batch_checkpoint *checkpoint)
+{
+    llmfp_checkpoint_clear(&checkpoint->files);
+    llmfp_catalog_clear(&checkpoint->catalog);
+    *checkpoint = (struct llmfp_batch_checkpoint){0};
+}
+
+void llmfp_batch_clear(struct llmfp_batch *batch)
+{
+    for (size_t i = 0; i < batch->n_located; i++) {
+        clear_checkpoint(&batch->checkpoints[i]);
+    }
+    batch->n_located = 0;
+    batch->n = 0;
+}
+
+void llmfp_batch_advance(struct llmfp_batch *batch)
+{
+    const size_t rest = batch->n_located - batch->n;
+    for (size_t i = 0; i < batch->n; i++) {
+        clear_checkpoint(&batch->checkpoints[i]);
+    }
+    memmove(batch->checkpoints, batch->checkpoints + batch->n, rest * sizeof *batch->checkpoints);
+    memset(batch->checkpoints + rest, 0, batch->n * sizeof *batch->checkpoints);
+    batch->n_located = rest;
+    batch->n = 0;
+}
+
+static void pack_failure(struct llmfp_buffer *buffer, size_t checkpoint, const char *text)
+{
+    llmfp_buffer_put_u32(buffer, (uint32_t)checkpoint);
+    llmfp_buffer_put_string(buffer, text);
+}
+
+/* Bytes that were packed by another rank of this same program and do not unpack: the
+ * memory ran out, or the program is wrong. */
+static enum llmfp_status bad_exchange(struct llmfp_error *error)
+{
+    return llmfp_fail(error, LLMFP_FATAL,
+                      "bytes from another rank cannot be read; are all ranks of one build, and is "
+                      "there enough memory?");
+}
+
+enum llmfp_status llmfp_batch_agree_failures(const struct llmfp_communicator *communicator,
+                                             struct llmfp_batch *batch, const char *const *mine,
+                                             struct llmfp_error *error)
+{
+    struct llmfp_buffer packed = {0};
+    struct llmfp_buffer all = {0};
+    for (size_t i = 0; i < batch->n; i++) {
+        if (mine[i] != NULL) {
+            pack_failure(&packed, i, mine[i]);
+        }
+    }
+    enum llmfp_status status = llmfp_exchange(communicator, &packed, &all, NULL, error);
+    struct llmfp_cursor cursor = llmfp_cursor_over(all.bytes, all.size_bytes);
+    struct llmfp_arena texts = {0};
+    bool heard[LLMFP_BATCH_MOST] = {false};
+    while (status == LLMFP_OK && cursor.offset_bytes < cursor.size_bytes) {
+        const uint32_t i = llmfp_cursor_u32(&cursor);
+        const char *text = llmfp_cursor_string(&cursor, &texts);
+        if (text == NULL || i >= batch->n) {
+            status = bad_exchange(error);
+        } else if (!heard[i]) { /* ranks speak in order: the lowest one's message counts */
+            heard[i] = true;
+            batch->checkpoints[i].failed = false;
+            llmfp_batch_fail(&batch->checkpoints[i], text);
+        }
+    }
+    llmfp_arena_clear(&texts);
+    llmfp_buffer_clear(&packed);
+    llmfp_buffer_clear(&all);
+    return llmfp_agree(communicator, status, error);
+}
+
+/* ---- locating ---- */
+
+enum { LOCATED, NOT_LOCATED };
+
+static enum llmfp_status locate_mine(const struct llmfp_communicator *communicator,
+                                     struct llmfp_batch *batch, struct llmfp_buffer *packed,
+                                     struct llmfp_error *error)
+{
+    for (size_t i = (size_t)communicator->rank; i < batch->n_located;
+         i += (size_t)communicator->size) {
+        struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
+        struct llmfp_error why = {LLMFP_OK, ""};
+        const enum llmfp_status status =
+            llmfp_checkpoint_locate(checkpoint->entry->path, &checkpoint->files, &why);
+        if (status == LLMFP_FATAL) {
+            *error = why;
+            return status;
+        }
+        llmfp_buffer_put_u32(packed, (uint32_t)i);
+        llmfp_buffer_put_u32(packed, status == LLMFP_OK ? LOCATED : NOT_LOCATED);
+        if (status == LLMFP_OK) {
+            llmfp_checkpoint_pack(&checkpoint->files, packed);
+        } else {
+            llmfp_buffer_put_string(packed, why.text);
+            llmfp_batch_fail(checkpoint, why.text);
+        }
+    }
+    return LLMFP_OK;
+}
+
+/* One rank's findings. This rank's own are there already. */
+static enum llmfp_status unpack_located(struct llmfp_batch *batch, struct llmfp_cursor *cursor,
+                                        struct llmfp_error *error)
+{
+    struct llmfp_arena texts = {0};
+    enum llmfp_status status = LLMFP_OK;
+    while (status == LLMFP_OK && cursor->offset_bytes < cursor->size_bytes) {
+        const uint32_t i = llmfp_cursor_u32(cursor);
+        const uint32_t kind = llmfp_cursor_u32(cursor);
+        if (i >= batch->n_located) {
+            status = bad_exchange(error);
+        } else if (kind == LOCATED) {
+            status = llmfp_checkpoint_unpack(&batch->checkpoints[i].files, cursor, error);
+        } else {
+            const char *text = llmfp_cursor_string(cursor, &texts);
+            llmfp_batch_fail(&batch->checkpoints[i], text == NULL ? "" : text);
+        }
+    }
+    llmfp_arena_clear(&texts);
+    return status;
+}
+
+/* Exchange packed bytes; hand every other rank's part to `unpack`. */
+static enum llmfp_status exchange_and_unpack(
+    const struct llmfp_communicator *communicator, struct llmfp_batch *batch,
+    const struct llmfp_buffer *packed,
+    enum llmfp_status (*unpack)(struct llmfp_batch *, struct llmfp_cursor *, struct llmfp_error *),
+    struct llmfp_error *error)
+{
+    struct llmfp_buffer all = {0};
+    uint64_t *offsets = calloc((size_t)communicator->size + 1, sizeof *offsets);
+    enum llmfp_status status = LLMFP_OK;
+    if (offsets == NULL) {
+        status = llmfp_fail_memory(error, (size_t)communicator->size * 8, "an exchange");
+    }
+    status = llmfp_agree(communicator, status, error);
+    if (status == LLMFP_OK) {
+        status = llmfp_exchange(communicator, packed, &all, offsets, error);
+    }
+    for (int rank = 0; status == LLMFP_OK && rank < communicator->size; rank++) {
+        if (rank != communicator->rank) {
+            struct llmfp_cursor cursor = llmfp_cursor_over(
+                all.bytes + offsets[rank], (size_t)(offsets[rank + 1] - offsets[rank]));
+            status = unpack(batch, &cursor, error);
+        }
+    }
+    free(offsets);
+    llmfp_buffer_clear(&all);
+    return status;
+}
+
+enum llmfp_status llmfp_batch_locate(const struct llmfp_communicator *communicator,
+                                     const struct llmfp_manifest *manifest, const size_t *numbers,
+                                     size_t n, struct llmfp_batch *batch, struct llmfp_error *error)
+{
+    for (size_t i = 0; i < n; i++) {
+        batch->checkpoints[i].entry = &manifest->entries[numbers[i]];
+        batch->checkpoints[i].number = numbers[i];
+    }
+    batch->n_located = n;
+    batch->n = 0;
+    struct llmfp_buffer packed = {0};
+    enum llmfp_status status = locate_mine(communicator, batch, &packed, error);
+    status = llmfp_agree(communicator, status, error);
+    if (status == LLMFP_OK) {
+        status = exchange_and_unpack(communicator, batch, &packed, unpack_located, error);
+        status = llmfp_agree(communicator, status, error);
+    }
+    llmfp_buffer_clear(&packed);
+    return status;
+}
+
+void llmfp_batch_choose(struct llmfp_batch *batch, int n_ranks)
+{
+    uint64_t header_bytes = 0;
+    uint64_t data_bytes = 0;
+    batch->n = 0;
+    while (batch->n < batch->n_located) {
+        const struct llmfp_checkpoint *files = &batch->checkpoints[batch->n].files;
+        for (size_t f = 0; f < files->n_files; f++) {
+            header_bytes += files->files[f].header_bytes;
+            data_bytes += files->files[f].size_bytes;
+        }
+        if (batch->n > 0 && (header_bytes > MOST_HEADER_BYTES ||
+                             data_bytes / (uint64_t)n_ranks > most_data_bytes)) {
+            break;
+        }
+        batch->n++;
+    }
+}
+
+/* ---- headers ---- */
+
+static enum llmfp_status add_files(struct llmfp_batch *batch, struct llmfp_error *error)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
+        for (size_t f = 0; !checkpoint->failed && f < checkpoint->files.n_files; f++) {
+            const enum llmfp_status status =
+                llmfp_catalog_add_file(&checkpoint->catalog, &checkpoint->files.files[f], error);
+            if (status != LLMFP_OK) {
+                return status;
+            }
+        }
+    }
+    return LLMFP_OK;
+}
+
+/* Of several bad files the first one's message counts, whichever rank has read it. */
+static void fail_header(struct llmfp_batch_checkpoint *checkpoint, uint32_t file, const char *text)
+{
+    if (!checkpoint->failed || file < checkpoint->failed_file) {
+        checkpoint->failed = false;
+        checkpoint->failed_file = file;
+        llmfp_batch_fail(checkpoint, text);
+    }
+}
+
+static enum llmfp_status read_one(struct llmfp_batch_checkpoint *checkpoint, size_t number,
+                                  uint32_t file, struct llmfp_buffer *packed,
+                                  struct llmfp_error *error)
+{
+    const size_t first = checkpoint->catalog.n_tensors;
+    struct llmfp_error why = {LLMFP_OK, ""};
+    const enum llmfp_status status =
+        llmfp_checkpoint_header(checkpoint->files.format, &checkpoint->catalog, file, &why);
+    if (status == LLMFP_FATAL) {
+        *error = why;
+        return status;
+    }
+    llmfp_buffer_put_u32(packed, (uint32_t)number);
+    llmfp_buffer_put_u32(packed, file);
+    llmfp_buffer_put_u32(packed, status == LLMFP_OK ? LOCATED : NOT_LOCATED);
+    if (status == LLMFP_OK) {
+        llmfp_buffer_put_u64(packed, checkpoint->catalog.files[file].digest);
+        llmfp_catalog_pack_tensors(&checkpoint->catalog, first, packed);
+    } else {
+        llmfp_buffer_put_string(packed, why.text);
+        fail_header(checkpoint, file, why.text);
+    }
+    return LLMFP_OK;
+}
+
+/* Every size-th file of the batch is this rank's. */
+static enum llmfp_status read_mine(const struct llmfp_communicator *communicator,
+                                   struct llmfp_batch *batch, struct llmfp_buffer *packed,
+                                   struct llmfp_error *error)
+{
+    size_t turn = 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
+        const size_t n_files = checkpoint->catalog.n_files;
+        for (uint32_t f = 0; f < n_files; f++, turn++) {
+            if (turn % (size_t)communicator->size != (size_t)communicator->rank ||
+                checkpoint->failed) {
+                continue;
+            }
+            const enum llmfp_status status = read_one(checkpoint, i, f, packed, error);
+            if (status != LLMFP_OK) {
+                return status;
+            }
+        }
+    }
+    return LLMFP_OK;
+}
+
+static enum llmfp_status unpack_headers(struct llmfp_batch *batch, struct llmfp_cursor *cursor,
+                                        struct llmfp_error *error)
+{
+    struct llmfp_arena texts = {0};
+    enum llmfp_status status = LLMFP_OK;
+    while (status == LLMFP_OK && cursor->offset_bytes < cursor->size_bytes) {
+        const uint32_t i = llmfp_cursor_u32(cursor);
+        const uint32_t file = llmfp_cursor_u32(cursor);
+        const uint32_t kind = llmfp_cursor_u32(cursor);
+        if (i >= batch->n || file >= batch->checkpoints[i].catalog.n_files) {
+            status = bad_exchange(error);
+        } else if (kind == LOCATED) {
+            batch->checkpoints[i].catalog.files[file].digest = llmfp_cursor_u64(cursor);
+            status = llmfp_catalog_unpack_tensors(&batch->checkpoints[i].catalog, cursor, error);
+        } else {
+            const char *text = llmfp_cursor_string(cursor, &texts);
+            fail_header(&batch->checkpoints[i], file, text == NULL ? "" : text);
+        }
+    }
+    llmfp_arena_clear(&texts);
+    return status;
+}
+
+/* 64-bit mix of a running digest with one more value (splitmix64's finaliser). */
+static uint64_t mix(uint64_t digest, uint64_t value)
+{
+    uint64_t x = (digest ^ value) + UINT64_C(0x9E3779B97F4A7C15);
+    x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
+    return x ^ x >> 31;
+}
+
+static uint64_t mix_name(uint64_t digest, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    for (const char *c = slash == NULL ? path : slash + 1; *c != '\0'; c++) {
+        digest = mix(digest, (unsigned char)*c);
+    }
+    return digest;
+}
+
+uint64_t llmfp_batch_fingerprint(const struct llmfp_checkpoint *files)
+{
+    uint64_t fingerprint = 0;
+    for (size_t f = 0; f < files->n_files; f++) {
+        const struct llmfp_file *file = &files->files[f];
+        fingerprint = mix(mix(mix_name(fingerprint, file->path), file->size_bytes),
+                          (uint64_t)file->modified_ns);
+    }
+    return fingerprint == 0 ? 1 : fingerprint; /* 0 means "none" */
+}
+
+static void digest_files(struct llmfp_batch_checkpoint *checkpoint)
+{
+    uint64_t digest = 0;
+    for (size_t f = 0; f < checkpoint->catalog.n_files; f++) {
+        const struct llmfp_file *file = &checkpoint->catalog.files[f];
+        digest = mix(mix(mix_name(digest, file->path), file->size_bytes), file->digest);
+    }
+    checkpoint->digest = digest;
+    checkpoint->fingerprint = llmfp_batch_fingerprint(&checkpoint->files);
+}
+
+/* What every rank can check by itself, with the same outcome. */
+static enum llmfp_status finish_catalogs(struct llmfp_batch *batch, struct llmfp_error *error)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
+        if (checkpoint->failed) {
+            continue;
+        }
+        struct llmfp_error why = {LLMFP_OK, ""};
+        enum llmfp_status status = llmfp_catalog_finish(&checkpoint->catalog, &why);
+        if (status == LLMFP_OK) {
+            status = llmfp_configuration_read(checkpoint->files.configuration,
+                                              checkpoint->files.configuration_bytes,
+                                              &checkpoint->configuration, &why);
+        }
+        if (status == LLMFP_FATAL) {
+            *error = why;
+            return status;
+        }
+        if (status != LLMFP_OK) {
+            llmfp_batch_fail(checkpoint, why.text);
+        }
+        digest_files(checkpoint);
+    }
+    return LLMFP_OK;
+}
+
+/* Index files are checked by the rank that has read them. */
+static enum llmfp_status check_indexes(const struct llmfp_communicator *communicator,
+                                       struct llmfp_batch *batch, struct llmfp_error *error)
+{
+    struct llmfp_error *why = calloc(LLMFP_BATCH_MOST, sizeof *why);
+    const char *mine[LLMFP_BATCH_MOST] = {NULL};
+    enum llmfp_status status =
+        why == NULL ? llmfp_fail_memory(error, sizeof *why, "checking index files") : LLMFP_OK;
+    for (size_t i = 0; status == LLMFP_OK && i < batch->n; i++) {
+        struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
+        if (checkpoint->failed || checkpoint->files.n_index == 0) {
+            continue;
+        }
+        const enum llmfp_status checked =
+            llmfp_checkpoint_check(&checkpoint->files, &checkpoint->catalog, &why[i]);
+        if (checked == LLMFP_FATAL) {
+            *error = why[i];
+            status = checked;
+        } else if (checked != LLMFP_OK) {
+            mine[i] = why[i].text;
+        }
+    }
+    status = llmfp_agree(communicator, status, error);
+    if (status == LLMFP_OK) {
+        status = llmfp_batch_agree_failures(communicator, batch, mine, error);
+    }
+    free(why);
+    return status;
+}
+
+enum llmfp_status llmfp_batch_headers(const struct llmfp_communicator *communicator,
+                                      struct llmfp_batch *batch, struct llmfp_error *error)
+{
+    struct llmfp_buffer packed = {0};
+    enum llmfp_status status = add_files(batch, error);
+    if (status == LLMFP_OK) {
+        status = read_mine(communicator, batch, &packed, error);
+    }
+    status = llmfp_agree(communicator, status, error);
+    if (status == LLMFP_OK) {
+        status = exchange_and_unpack(communicator, batch, &packed, unpack_headers, error);
+        status = llmfp_agree(communicator, status, error);
+    }
+    llmfp_buffer_clear(&packed);
+    if (status == LLMFP_OK) {
+        status = finish_catalogs(batch, error);
+        status = llmfp_agree(communicator, status, error);
+    }
+    return status == LLMFP_OK ? check_indexes(communicator, batch, error) : status;
+}

@@ -1,0 +1,28 @@
+/* reader.h - bytes of checkpoint files for the stream, with few files open at a time. */
+#ifndef LLMFP_READER_H
+#define LLMFP_READER_H
+
+#include <stdint.h>
+
+#include "llmfp/catalog.h"
+#include "llmfp/error.h"
+
+struct reader; /* opaque */
+
+/* All Local.                                                                      */
+
+/* A reader for up to most_bytes at a time. NULL without memory.                    */
+struct reader *reader_new(uint64_t most_bytes);
+
+/* size_bytes of a file from offset on; valid until the next call. A file whose size or
+ * time is no longer what the catalog says has changed during the scan.
+ *   bytes  [out] borrowed
+ * Errors: LLMFP_CHECKPOINT names the file; LLMFP_FATAL without memory.             */
+enum llmfp_status reader_get(struct reader *reader, const struct llmfp_file *file,
+                             uint64_t offset_bytes, uint64_t size_bytes,
+                             const unsigned char **bytes,
+                             struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+void reader_free(struct reader *reader);
+
+#endif

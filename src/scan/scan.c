@@ -1,0 +1,307 @@
+/* scan.c - the loop over batches. */
+#include "llmfp/scan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "finish.h"
+#include "llmfp/batch.h"
+#include "llmfp/shares.h"
+#include "stream.h"
+
+enum {
+    LEAST_CHUNK_BYTES = 64 << 10,
+    MOST_CHUNK_BYTES = 4 << 20,
+    CHUNKS_PER_RANK = 32, /* at least, while chunks are not too small for it */
+    /* Accumulators of a batch; one checkpoint alone may need this much too. */
+    MOST_ACCUMULATOR_BYTES = LLMFP_PLAN_MOST_BYTES
+};
+
+struct scan {
+    const struct llmfp_communicator *communicator;
+    const struct llmfp_manifest *manifest;
+    const struct llmfp_scan_settings *settings;
+    const struct llmfp_scan_listener *listener;
+    struct llmfp_scan_entry *entries;
+    struct llmfp_journal *journal;
+    struct llmfp_scan_timings *timings;
+    struct llmfp_shares *shares;
+    struct llmfp_batch *batch; /* on the heap: it is large */
+    size_t next;               /* first manifest entry that has not been located */
+    size_t n_left;             /* entries that are not done */
+    /* for progress */
+    uint64_t done_bytes;
+    size_t n_planned; /* checkpoints, and their bytes, whose headers have been read */
+    uint64_t planned_bytes;
+    uint64_t batch_chunks;
+    uint64_t chunk_bytes;
+    double last_progress_s;
+};
+
+/* Add the time since *mark_s to *phase_s, and set the mark to now. */
+static void lap(double *phase_s, double *mark_s)
+{
+    const double now_s = MPI_Wtime();
+    *phase_s += now_s - *mark_s;
+    *mark_s = now_s;
+}
+
+/* ---- progress ---- */
+
+static void report_progress(struct scan *scan, uint64_t in_batch_bytes)
+{
+    const double per_checkpoint =
+        scan->n_planned == 0 ? 0.0 : (double)scan->planned_bytes / (double)scan->n_planned;
+    const size_t unplanned = scan->n_left > scan->n_planned ? scan->n_left - scan->n_planned : 0;
+    const uint64_t total = scan->planned_bytes + (uint64_t)(per_checkpoint * (double)unplanned);
+    scan->listener->progress(scan->listener->context, scan->done_bytes + in_batch_bytes, total);
+}
+
+/* After each chunk; looks at the other ranks' counters a few times a second. */
+static void tick(void *context)
+{
+    struct scan *scan = context;
+    const double now_s = MPI_Wtime();
+    if (now_s - scan->last_progress_s > 0.3) {
+        scan->last_progress_s = now_s;
+        const uint64_t claimed = llmfp_shares_claimed(scan->shares);
+        report_progress(scan, claimed * scan->chunk_bytes);
+    }
+}
+
+/* ---- one batch ---- */
+
+/* Collective. Locate the next entries when nothing is waiting. */
+static enum llmfp_status locate_next(struct scan *scan, struct llmfp_error *error)
+{
+    if (scan->batch->n_located > 0) {
+        return LLMFP_OK;
+    }
+    size_t numbers[LLMFP_BATCH_MOST];
+    size_t n = 0;
+    while (n < LLMFP_BATCH_MOST && scan->next < scan->manifest->n_entries) {
+        if (!scan->entries[scan->next].done) {
+            numbers[n++] = scan->next;
+        }
+        scan->next++;
+    }
+    return n == 0 ? LLMFP_OK
+                  : llmfp_batch_locate(scan->communicator, scan->manifest, numbers, n, scan->batch,
+                                       error);
+}
+
+/* Local, the same on every rank. Checkpoints that no longer fit are put off. */
+static enum llmfp_status make_plan(struct scan *scan, struct llmfp_plan *plan,
+                                   struct llmfp_error *error)
+{
+    for (uint32_t i = 0; i < scan->batch->n; i++) {
+        struct llmfp_batch_checkpoint *checkpoint = &scan->batch->checkpoints[i];
+        if (checkpoint->failed) {
+            continue;
+        }
+        struct llmfp_error why = {LLMFP_OK, ""};
+        const enum llmfp_status status =
+            llmfp_plan_add(plan, i, &checkpoint->configuration, &checkpoint->catalog,
+                           scan->settings->filter, &checkpoint->tally, &why);
+        if (status == LLMFP_FATAL) {
+            *error = why;
+            return status;
+        }
+        if (status != LLMFP_OK) {
+            llmfp_plan_drop_last(plan);
+            llmfp_batch_fail(checkpoint, why.text);
+        } else if (i > 0 && plan->n_additive > MOST_ACCUMULATOR_BYTES / sizeof(int64_t)) {
+            llmfp_plan_drop_last(plan);
+            for (size_t k = i; k < scan->batch->n; k++) { /* its headers are read again later */
+                llmfp_catalog_clear(&scan->batch->checkpoints[k].catalog);
+            }
+            scan->batch->n = i;
+        }
+    }
+    return llmfp_plan_finish(plan, error);
+}
+
+static uint64_t choose_chunk(const struct scan *scan, const struct llmfp_plan *plan)
+{
+    if (scan->settings->chunk_bytes > 0) {
+        return scan->settings->chunk_bytes;
+    }
+    const uint64_t even =
+        plan->stream_bytes / (CHUNKS_PER_RANK * (uint64_t)scan->communicator->size);
+    if (even < LEAST_CHUNK_BYTES) {
+        return LEAST_CHUNK_BYTES;
+    }
+    return even > MOST_CHUNK_BYTES ? MOST_CHUNK_BYTES : even;
+}
+
+/* Collective. Read and add up all wanted bytes of the plan, and agree on what failed. */
+static enum llmfp_status stream_plan(struct scan *scan, const struct llmfp_plan *plan,
+                                     struct stream *stream, struct llmfp_error *error)
+{
+    double mark_s = MPI_Wtime();
+    scan->chunk_bytes = choose_chunk(scan, plan);
+    enum llmfp_status status =
+        stream_open(stream, plan, scan->batch, scan->chunk_bytes, scan->timings, error);
+    status = llmfp_agree(scan->communicator, status, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    scan->batch_chunks = llmfp_plan_n_chunks(plan, scan->chunk_bytes);
+    llmfp_shares_deal(scan->shares, scan->batch_chunks);
+    lap(&scan->timings->wait_s, &mark_s);
+    const bool reports = scan->communicator->rank == 0 && scan->listener->progress != NULL;
+    bool stopped = false;
+    status = stream_run(stream, scan->shares, scan->settings->stop, &stopped, reports ? tick : NULL,
+                        scan, error);
+    lap(&scan->timings->stream_s, &mark_s);
+    if (status == LLMFP_OK && stopped) {
+        status = llmfp_fail(error, LLMFP_INTERRUPTED, "interrupted by a signal");
+    }
+    status = llmfp_agree(scan->communicator, status, error);
+    lap(&scan->timings->wait_s, &mark_s);
+    if (status == LLMFP_OK) {
+        const char *const *messages = (const char *const *)stream->messages;
+        status = llmfp_batch_agree_failures(scan->communicator, scan->batch, messages, error);
+    }
+    return status;
+}
+
+static void tell_failures(const struct scan *scan)
+{
+    if (scan->communicator->rank != 0 || scan->listener->checkpoint_failed == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < scan->batch->n; i++) {
+        const struct llmfp_batch_checkpoint *checkpoint = &scan->batch->checkpoints[i];
+        if (checkpoint->failed) {
+            scan->listener->checkpoint_failed(scan->listener->context, checkpoint->entry->label,
+                                              checkpoint->message);
+        }
+    }
+}
+
+/* With `strict`: the error of the first checkpoint of the batch that has failed. */
+static enum llmfp_status strict_error(const struct scan *scan, struct llmfp_error *error)
+{
+    for (size_t i = 0; scan->settings->strict && i < scan->batch->n; i++) {
+        const struct llmfp_batch_checkpoint *checkpoint = &scan->batch->checkpoints[i];
+        if (checkpoint->failed) {
+            return llmfp_fail(error, LLMFP_CHECKPOINT, "%s: %s", checkpoint->entry->label,
+                              checkpoint->message);
+        }
+    }
+    return LLMFP_OK;
+}
+
+static void count_planned(struct scan *scan, const struct llmfp_plan *plan)
+{
+    scan->planned_bytes += plan->stream_bytes;
+    scan->n_planned += scan->batch->n;
+}
+
+/* Collective. Everything from the plan of a batch to its records. */
+static enum llmfp_status scan_batch(struct scan *scan, struct llmfp_error *error)
+{
+    struct llmfp_plan plan = {0};
+    struct stream stream = {0};
+    double mark_s = MPI_Wtime();
+    enum llmfp_status status = make_plan(scan, &plan, error);
+    lap(&scan->timings->plan_s, &mark_s);
+    status = llmfp_agree(scan->communicator, status, error);
+    if (status == LLMFP_OK) {
+        status = strict_error(scan, error);
+    }
+    if (status == LLMFP_OK) {
+        count_planned(scan, &plan);
+        status = stream_plan(scan, &plan, &stream, error);
+    }
+    if (status == LLMFP_OK) {
+        status = finish_batch(scan->communicator, scan->batch, &plan, &stream, scan->entries,
+                              scan->journal, scan->timings, error);
+    }
+    if (status == LLMFP_OK) {
+        scan->done_bytes += plan.stream_bytes;
+        status = strict_error(scan, error);
+        if (status == LLMFP_OK) {
+            tell_failures(scan);
+        }
+    }
+    stream_clear(&stream);
+    llmfp_plan_clear(&plan);
+    return status;
+}
+
+/* Collective. Whether any rank has been told to stop. */
+static enum llmfp_status check_stop(const struct scan *scan, struct llmfp_error *error)
+{
+    enum llmfp_status status = LLMFP_OK;
+    if (*scan->settings->stop != 0) {
+        status = llmfp_fail(error, LLMFP_INTERRUPTED, "interrupted by a signal");
+    }
+    return llmfp_agree(scan->communicator, status, error);
+}
+
+static enum llmfp_status run_batches(struct scan *scan, struct llmfp_error *error)
+{
+    for (;;) {
+        enum llmfp_status status = check_stop(scan, error);
+        double mark_s = MPI_Wtime();
+        if (status == LLMFP_OK) {
+            status = locate_next(scan, error);
+        }
+        if (status != LLMFP_OK || scan->batch->n_located == 0) {
+            return status;
+        }
+        llmfp_batch_choose(scan->batch, scan->communicator->size);
+        lap(&scan->timings->locate_s, &mark_s);
+        status = llmfp_batch_headers(scan->communicator, scan->batch, error);
+        lap(&scan->timings->headers_s, &mark_s);
+        if (status == LLMFP_OK) {
+            status = scan_batch(scan, error);
+        }
+        if (status != LLMFP_OK) {
+            return status;
+        }
+        llmfp_batch_advance(scan->batch);
+        if (scan->communicator->rank == 0 && scan->listener->progress != NULL) {
+            report_progress(scan, 0);
+        }
+    }
+}
+
+enum llmfp_status llmfp_scan_run(const struct llmfp_communicator *communicator,
+                                 const struct llmfp_manifest *manifest,
+                                 const struct llmfp_scan_settings *settings,
+                                 const struct llmfp_scan_listener *listener,
+                                 struct llmfp_scan_entry *entries, struct llmfp_journal *journal,
+                                 struct llmfp_scan_timings *timings, struct llmfp_error *error)
+{
+    struct scan scan = {.communicator = communicator,
+                        .manifest = manifest,
+                        .settings = settings,
+                        .listener = listener,
+                        .entries = entries,
+                        .journal = journal,
+                        .timings = timings};
+    for (size_t i = 0; i < manifest->n_entries; i++) {
+        scan.n_left += !entries[i].done;
+    }
+    scan.batch = calloc(1, sizeof *scan.batch);
+    enum llmfp_status status = LLMFP_OK;
+    if (scan.batch == NULL) {
+        status = llmfp_fail_memory(error, sizeof *scan.batch, "a batch");
+    }
+    status = llmfp_agree(communicator, status, error);
+    if (status == LLMFP_OK) {
+        status = llmfp_shares_open(communicator, &scan.shares, error);
+    }
+    if (status == LLMFP_OK) {
+        status = run_batches(&scan, error);
+        llmfp_shares_close(scan.shares);
+    }
+    if (scan.batch != NULL) {
+        llmfp_batch_clear(scan.batch);
+        free(scan.batch);
+    }
+    return status;
+}

@@ -1,0 +1,271 @@
+/* stream.c - the inner loop of a scan: bytes to moments. */
+#include "stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reader.h"
+
+enum {
+    /* Pieces of one file with less than this between them are read as one. */
+    MOST_GAP_BYTES = 4096,
+    /* Runs shorter than this are put together before a kernel sees them. */
+    SHORT_RUN_BYTES = 4096,
+    STAGING_BYTES = 64 << 10 /* per part */
+};
+
+void stream_clear(struct stream *stream)
+{
+    reader_free(stream->reader);
+    free(stream->additive);
+    free(stream->extreme);
+    free(stream->moments);
+    free(stream->staging);
+    for (size_t i = 0; i < LLMFP_BATCH_MOST; i++) {
+        free(stream->messages[i]);
+    }
+    *stream = (struct stream){0};
+}
+
+enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *plan,
+                              struct llmfp_batch *batch, uint64_t chunk_bytes,
+                              struct llmfp_scan_timings *timings, struct llmfp_error *error)
+{
+    *stream = (struct stream){
+        .plan = plan, .batch = batch, .chunk_bytes = chunk_bytes, .timings = timings};
+    stream->additive = calloc(plan->n_additive + 1, sizeof *stream->additive);
+    stream->extreme = calloc(plan->n_cells * LLMFP_N_EXTREMES + 1, sizeof *stream->extreme);
+    stream->moments = calloc(plan->n_cells + 1, sizeof *stream->moments);
+    stream->staging = malloc((size_t)LLMFP_MAX_PARTS * STAGING_BYTES);
+    stream->reader = reader_new(chunk_bytes);
+    if (stream->additive == NULL || stream->extreme == NULL || stream->moments == NULL ||
+        stream->staging == NULL || stream->reader == NULL) {
+        return llmfp_fail_memory(error,
+                                 plan->n_additive * sizeof(int64_t) + (size_t)chunk_bytes +
+                                     (size_t)LLMFP_MAX_PARTS * STAGING_BYTES,
+                                 "accumulators and the chunk");
+    }
+    for (size_t i = 0; i < plan->n_cells; i++) {
+        stream->moments[i] =
+            llmfp_moments_begin(&plan->cells[i].layout, stream->additive + plan->cells[i].additive,
+                                stream->extreme + i * LLMFP_N_EXTREMES);
+    }
+    return LLMFP_OK;
+}
+
+/* ---- one piece: runs of a tensor to their cells ---- */
+
+static void add_run(struct stream *stream, const struct llmfp_plan_tensor *tensor, uint32_t cell,
+                    const unsigned char *bytes, uint64_t first_element, uint64_t n_elements)
+{
+    const struct llmfp_elements elements = {.bytes = bytes,
+                                            .n_elements = n_elements,
+                                            .first_element = first_element,
+                                            .tensor = tensor->tensor};
+    llmfp_encoding(tensor->tensor->encoding)->add(&stream->moments[cell], &elements);
+}
+
+/* Bytes of short runs that wait, one part after the other. */
+struct staged {
+    size_t size_bytes[LLMFP_MAX_PARTS];
+};
+
+static void flush_staged(struct stream *stream, const struct llmfp_plan_tensor *tensor,
+                         struct staged *staged, uint32_t part)
+{
+    const struct llmfp_encoding *encoding = llmfp_encoding(tensor->tensor->encoding);
+    if (staged->size_bytes[part] > 0) {
+        add_run(stream, tensor, tensor->targets[part].cell,
+                stream->staging + (size_t)part * STAGING_BYTES, 0,
+                staged->size_bytes[part] / encoding->block_bytes * encoding->block_elements);
+        staged->size_bytes[part] = 0;
+    }
+}
+
+static void stage(struct stream *stream, const struct llmfp_plan_tensor *tensor,
+                  struct staged *staged, uint32_t part, const unsigned char *bytes,
+                  size_t size_bytes)
+{
+    if (staged->size_bytes[part] + size_bytes > STAGING_BYTES) {
+        flush_staged(stream, tensor, staged, part);
+    }
+    memcpy(stream->staging + (size_t)part * STAGING_BYTES + staged->size_bytes[part], bytes,
+           size_bytes);
+    staged->size_bytes[part] += size_bytes;
+}
+
+/* The part, and how much of its run lies before it, at an element of a fused tensor. */
+static uint32_t part_at(const struct llmfp_plan_tensor *tensor, uint64_t element, uint64_t *done)
+{
+    uint64_t position = element % tensor->period_elements;
+    uint32_t part = 0;
+    while (position >= tensor->targets[part].run_elements) {
+        position -= tensor->targets[part].run_elements;
+        part++;
+    }
+    *done = position;
+    return part;
+}
+
+static void add_fused(struct stream *stream, const struct llmfp_plan_piece *piece,
+                      const unsigned char *bytes)
+{
+    const struct llmfp_plan_tensor *tensor = piece->tensor;
+    const struct llmfp_encoding *encoding = llmfp_encoding(tensor->tensor->encoding);
+    struct staged staged = {{0}};
+    uint64_t done;
+    uint32_t part = part_at(tensor, piece->first_element, &done);
+    uint64_t rest = piece->n_elements;
+    while (rest > 0) {
+        const struct llmfp_plan_target *target = &tensor->targets[part];
+        uint64_t n = target->run_elements - done;
+        n = n < rest ? n : rest;
+        const size_t size_bytes = (size_t)(n / encoding->block_elements * encoding->block_bytes);
+        if (target->cell == LLMFP_NO_CELL || n == 0) {
+            /* not wanted */
+        } else if (size_bytes < SHORT_RUN_BYTES) {
+            stage(stream, tensor, &staged, part, bytes, size_bytes);
+        } else {
+            add_run(stream, tensor, target->cell, bytes,
+                    piece->first_element + (piece->n_elements - rest), n);
+        }
+        bytes += size_bytes;
+        rest -= n;
+        done = 0;
+        part = part + 1 == tensor->n_targets ? 0 : part + 1;
+    }
+    for (uint32_t i = 0; i < tensor->n_targets; i++) {
+        flush_staged(stream, tensor, &staged, i);
+    }
+}
+
+static void add_piece(struct stream *stream, const struct llmfp_plan_piece *piece,
+                      const unsigned char *bytes)
+{
+    if (piece->tensor->n_targets == 1) {
+        add_run(stream, piece->tensor, piece->tensor->targets[0].cell, bytes, piece->first_element,
+                piece->n_elements);
+    } else {
+        add_fused(stream, piece, bytes);
+    }
+}
+
+/* ---- one chunk: pieces that lie close together are read as one ---- */
+
+enum { MOST_IN_GROUP = 64 };
+
+struct group {
+    struct llmfp_plan_piece pieces[MOST_IN_GROUP];
+    size_t n;
+    uint64_t end_bytes; /* in the file */
+};
+
+static const struct llmfp_file *file_of(const struct stream *stream,
+                                        const struct llmfp_plan_piece *piece)
+{
+    const struct llmfp_catalog *catalog =
+        &stream->batch->checkpoints[piece->tensor->checkpoint].catalog;
+    return &catalog->files[piece->tensor->tensor->data.file];
+}
+
+static bool joins(const struct stream *stream, const struct group *group,
+                  const struct llmfp_plan_piece *piece)
+{
+    const struct llmfp_plan_piece *first = &group->pieces[0];
+    return group->n < MOST_IN_GROUP && file_of(stream, piece) == file_of(stream, first) &&
+           piece->offset_bytes >= group->end_bytes &&
+           piece->offset_bytes - group->end_bytes < MOST_GAP_BYTES &&
+           piece->offset_bytes + piece->size_bytes - first->offset_bytes <= stream->chunk_bytes;
+}
+
+static enum llmfp_status note_failure(struct stream *stream, uint32_t checkpoint,
+                                      const struct llmfp_plan_piece *piece, struct llmfp_error *why,
+                                      struct llmfp_error *error)
+{
+    if (why->status == LLMFP_FATAL) {
+        *error = *why;
+        return LLMFP_FATAL;
+    }
+    if (stream->messages[checkpoint] == NULL) {
+        (void)llmfp_error_prefix(why, "tensor '%s'", piece->tensor->tensor->name);
+        stream->messages[checkpoint] = strdup(why->text);
+        if (stream->messages[checkpoint] == NULL) {
+            return llmfp_fail_memory(error, strlen(why->text), "a message");
+        }
+    }
+    return LLMFP_OK;
+}
+
+static enum llmfp_status read_group(struct stream *stream, struct group *group,
+                                    struct llmfp_error *error)
+{
+    const struct llmfp_plan_piece *first = &group->pieces[0];
+    const uint32_t checkpoint = group->n == 0 ? 0 : first->tensor->checkpoint;
+    if (group->n == 0 || stream->messages[checkpoint] != NULL) {
+        group->n = 0; /* nothing to do, or already known to be bad */
+        return LLMFP_OK;
+    }
+    const uint64_t size_bytes = group->end_bytes - first->offset_bytes;
+    const unsigned char *bytes = NULL;
+    struct llmfp_error why = {LLMFP_OK, ""};
+    const double start_s = MPI_Wtime();
+    const enum llmfp_status status = reader_get(stream->reader, file_of(stream, first),
+                                                first->offset_bytes, size_bytes, &bytes, &why);
+    stream->timings->read_s += MPI_Wtime() - start_s;
+    if (status != LLMFP_OK) {
+        const enum llmfp_status noted = note_failure(stream, checkpoint, first, &why, error);
+        group->n = 0;
+        return noted;
+    }
+    stream->timings->read_bytes += size_bytes;
+    for (size_t i = 0; i < group->n; i++) {
+        add_piece(stream, &group->pieces[i],
+                  bytes + (group->pieces[i].offset_bytes - first->offset_bytes));
+    }
+    group->n = 0;
+    return LLMFP_OK;
+}
+
+static enum llmfp_status scan_chunk(struct stream *stream, uint64_t chunk,
+                                    struct llmfp_error *error)
+{
+    struct llmfp_plan_cursor cursor = {0};
+    struct group group;
+    group.n = 0;
+    struct llmfp_plan_piece piece;
+    while (llmfp_plan_next_piece(stream->plan, stream->chunk_bytes, chunk, &cursor, &piece)) {
+        if (group.n > 0 && !joins(stream, &group, &piece)) {
+            const enum llmfp_status status = read_group(stream, &group, error);
+            if (status != LLMFP_OK) {
+                return status;
+            }
+        }
+        group.pieces[group.n++] = piece;
+        group.end_bytes = piece.offset_bytes + piece.size_bytes;
+    }
+    return read_group(stream, &group, error);
+}
+
+enum llmfp_status stream_run(struct stream *stream, struct llmfp_shares *shares,
+                             const volatile sig_atomic_t *stop, bool *stopped,
+                             void (*tick)(void *context), void *context, struct llmfp_error *error)
+{
+    uint64_t chunk;
+    *stopped = false;
+    while (llmfp_shares_claim(shares, &chunk)) {
+        if (*stop != 0) { /* this chunk is lost with the batch */
+            *stopped = true;
+            llmfp_shares_stop(shares);
+            return LLMFP_OK;
+        }
+        const enum llmfp_status status = scan_chunk(stream, chunk, error);
+        if (status != LLMFP_OK) {
+            llmfp_shares_stop(shares);
+            return status;
+        }
+        if (tick != NULL) {
+            tick(context);
+        }
+    }
+    return LLMFP_OK;
+}
