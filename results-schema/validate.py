@@ -162,6 +162,9 @@ def check_labels(file, schema, data, report):
             if not label:
                 report.add("label", f"a {name} has no name")
             seen.add(label)
+    for name, rule in schema["datasets"].items():
+        if rule["type"] == "string":
+            strings(file, name)  # raises when one is not UTF-8
     if not np.array_equal(file["layer"][()], np.arange(file["layer"].shape[0])):
         report.add("label", "layer is not 0, 1, 2, ...")
     if not np.array_equal(file["exact/row"][()], np.arange(file["exact/row"].shape[0])):

@@ -110,7 +110,7 @@ entry_case("negative offset", entry(offsets=(-16, 0)), "-16")
 entry_case("offset beyond 64 bits", entry(offsets=(0, 1 << 64)), "data_offsets")
 entry_case("end before begin", entry(offsets=(16, 0)))
 entry_case("data that does not begin at 0", entry(offsets=(4, 20)), "4", data=bytes(20))
-entry_case("data beyond the file", entry(), data=bytes(12))
+header_case("data beyond the file", {NAME: entry()}, "12", data=bytes(12))
 entry_case("four-bit elements of half a byte", entry(dtype="F4", shape=(3,), offsets=(0, 1)),
            data=bytes(1))
 header_case("same field twice", '{"%s":{"dtype":"F32","dtype":"F32","shape":[2,2],'
@@ -202,7 +202,7 @@ def config_case(name, text, *words):
 
 config_case("config.json cut short", '{"num_hidden_layers": 1')
 config_case("config.json that is a list", "[1, 2]")
-config_case("config.json with bad UTF-8", b'{"model_type": "\xff"}')
+config_case("config.json with bad UTF-8", b'{"architectures": ["Llama\xff"]}')
 config_case("config.json with a negative size", '{"num_hidden_layers": -4}', "num_hidden_layers",
             "-4")
 config_case("config.json with a fraction", '{"hidden_size": 12.5}', "hidden_size", "12.5")
@@ -235,7 +235,7 @@ index_case("index cut short", lambda places: json.dumps({"weight_map": places})[
 index_case("index that is a list", lambda places: "[]", INDEX)
 index_case("index without a map", lambda places: '{"metadata": {}}', INDEX, "weight_map")
 index_case("index with an empty map", lambda places: '{"weight_map": {}}', INDEX)
-index_case("index with a number for a file", lambda places: places | {NAME: 1}, INDEX, NAME)
+index_case("index with a number for a file", lambda places: places | {NAME: 1}, INDEX)
 index_case("index with bad UTF-8", lambda places: b'{"weight_map": {"\xff": "a"}}', INDEX)
 index_case("index that leaves its folder upwards",
            lambda places: places | {NAME: "../model-00001-of-00002.safetensors"}, INDEX, "../model")

@@ -1,4 +1,4 @@
-"""The trained checkpoints that come with the project: every number as recorded, and descent shows."""
+"""The trained checkpoints that come with the project: every number as recorded; descent shows."""
 import json
 import os
 import sys

@@ -147,7 +147,6 @@ class Manifests(Hostile):
         "three words": (b"good\n\nlabel good more\n", ["manifest.txt", "3"]),
         "empty path": (b'good\nlabel ""\n', ["manifest.txt", "2"]),
         "empty label": (b'"" good\n', ["manifest.txt", "1"]),
-        "options alone": (b"family=x parent=y\n", ["manifest.txt", "1"]),
     }
 
     def test_bad_manifests(self):

@@ -47,7 +47,8 @@ class Ranks(program.ScanCase):
 
     def test_chunks(self):
         self.scan(self.manifest, output="default.h5")
-        for ranks, size in ((None, "4K"), (None, "512K"), (3, "4K"), (2, "1M"), (None, "64M")):
+        for ranks, size in ((None, "4K"), (None, "512K"), (3, "4K"), (2, "1M"), (None, "64M"),
+                            (None, "4097"), (2, "4103"), (3, "10007")):
             output = f"chunk-{size}-{ranks}.h5"
             self.scan(self.manifest, "--chunk", size, ranks=ranks, output=output)
             self.same(output, "default.h5")
