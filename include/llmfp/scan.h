@@ -24,6 +24,8 @@ struct llmfp_scan_listener {
     void (*checkpoint_failed)(void *context, const char *label, const char *text);
     /* Something to know about a checkpoint that does not fail it.                */
     void (*checkpoint_note)(void *context, const char *label, const char *text);
+    /* A checkpoint is finished and recorded; `text` says what was read.          */
+    void (*checkpoint_done)(void *context, const char *label, const char *text);
     /* total_bytes may be an estimate until all headers have been read.           */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 };

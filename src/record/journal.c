@@ -82,7 +82,12 @@ static enum llmfp_status open_file(struct llmfp_journal *journal, const char *pa
     }
     journal->descriptor = open(path, flags | O_CLOEXEC, 0666);
     if (journal->descriptor < 0) {
-        const enum llmfp_status status = fail_here(path, "cannot open", error);
+        const enum llmfp_status status =
+            (flags & O_CREAT) != 0
+                ? fail_here(path,
+                            "cannot be made (the folder of --output must exist and be writable)",
+                            error)
+                : fail_here(path, "cannot open", error);
         llmfp_journal_close(journal);
         return status;
     }
