@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "llmfp/communicator.h"
+#include "llmfp/io.h"
 #include "llmfp/journal.h"
 #include "llmfp/manifest.h"
 #include "llmfp/roles.h"
@@ -46,6 +47,7 @@ struct llmfp_scan_timings {
 struct llmfp_scan_settings {
     const struct llmfp_role_filter *filter; /* NULL: all roles */
     uint64_t chunk_bytes;                   /* 0: chosen from the data */
+    enum llmfp_io io;                       /* how bytes are read */
     bool strict;                            /* stop at the first checkpoint that fails */
     const volatile sig_atomic_t *stop;      /* becomes non-zero when the scan is to stop */
 };

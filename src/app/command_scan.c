@@ -194,6 +194,7 @@ static enum llmfp_status run(struct command *command, struct start *start,
     struct messages *messages = command->messages;
     const struct llmfp_scan_settings settings = {.filter = command->filter,
                                                  .chunk_bytes = command->options->chunk_bytes,
+                                                 .io = command->options->io,
                                                  .strict = command->options->strict,
                                                  .stop = &stop_signal_came};
     const struct llmfp_scan_listener listener = {messages, on_failed, on_note, on_done,

@@ -141,8 +141,8 @@ static enum llmfp_status stream_plan(struct scan *scan, const struct llmfp_plan 
 {
     double mark_s = MPI_Wtime();
     scan->chunk_bytes = choose_chunk(scan, plan);
-    enum llmfp_status status =
-        stream_open(stream, plan, scan->batch, scan->chunk_bytes, scan->timings, error);
+    enum llmfp_status status = stream_open(stream, plan, scan->batch, scan->chunk_bytes,
+                                           scan->settings->io, scan->timings, error);
     status = llmfp_agree(scan->communicator, status, error);
     if (status != LLMFP_OK) {
         return status;
