@@ -257,7 +257,8 @@ static enum llmfp_status find_records(struct llmfp_journal *journal, uint64_t fi
                                                   llmfp_load_u32(frame), llmfp_load_u32(frame + 4)};
         bool whole = false;
         bool intact = false;
-        if (place.size_bytes <= file_bytes - place.offset_bytes) {
+        /* No record is empty: a length of zero is what a crash may leave behind a file's end. */
+        if (place.size_bytes > 0 && place.size_bytes <= file_bytes - place.offset_bytes) {
             status = check_record(journal, &place, &whole, &intact, error);
         }
         if (status != LLMFP_OK || !whole) {
