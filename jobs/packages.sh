@@ -4,7 +4,7 @@
 #                           which are missing, and exits with 1
 # As root, or with sudo. On other systems: install the same things their way; a
 # system without dpkg is left alone, and CMake says what it does not find.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # the lists are for those who read this file
 
 # To build and to run.
 build_packages=(gcc libc6-dev make cmake pkg-config openmpi-bin libopenmpi-dev

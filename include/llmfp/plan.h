@@ -31,6 +31,9 @@ struct llmfp_tally {
      * LLMFP_ROLE_NOT_WANTED.                                                     */
     uint64_t tensors[LLMFP_N_REASONS];
     uint64_t bytes[LLMFP_N_REASONS];
+    /* Fused tensors that could not be split for certain, and why, for the first of them. */
+    uint64_t n_unsplit;
+    char unsplit_note[LLMFP_ERROR_TEXT_BYTES];
 };
 
 struct llmfp_plan_cell {

@@ -25,6 +25,18 @@ struct llmfp_pair {
 
 enum { LLMFP_MOST_PAIRS = 64 };
 
+/* Models that are linked, directly or through others, by pairs whose correlation_qkvo is at
+ * least this are put into one group: a convention for summaries, not a verdict.       */
+#define LLMFP_GROUP_CORRELATION 0.9
+
+/* What a summary says of all pairs; rank 0's.                                         */
+struct llmfp_likeness {
+    struct llmfp_pair pairs[LLMFP_MOST_PAIRS]; /* the most similar ones, best first; ties in
+                                                  model order */
+    size_t n_pairs;
+    size_t *group; /* owned (free), [n_models]: number of the first model of its group */
+};
+
 struct llmfp_results_request {
     const char *output;       /* path of the results file */
     const char *journal_path; /* where the records are */
@@ -36,13 +48,11 @@ struct llmfp_results_request {
 
 /* Collective. Write the results file. All strings of the request are the same on all
  * ranks.
- *   pairs    [LLMFP_MOST_PAIRS] out, rank 0: the most similar pairs, best first; ties in
- *            model order
- *   n_pairs  out, rank 0
+ *   likeness  out, filled on rank 0; likeness->group is NULL elsewhere and on error
  * Errors, the same on every rank: LLMFP_FATAL; no file has been put in place then. */
 enum llmfp_status llmfp_results_write(const struct llmfp_communicator *communicator,
                                       const struct llmfp_results_request *request,
-                                      struct llmfp_pair *pairs, size_t *n_pairs,
+                                      struct llmfp_likeness *likeness,
                                       struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* Local. Turn an existing results file back into records, in the file's order, and

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "llmfp/communicator.h"
+#include "llmfp/io.h"
 #include "llmfp/journal.h"
 #include "llmfp/manifest.h"
 #include "llmfp/roles.h"
@@ -24,6 +25,8 @@ struct llmfp_scan_listener {
     void (*checkpoint_failed)(void *context, const char *label, const char *text);
     /* Something to know about a checkpoint that does not fail it.                */
     void (*checkpoint_note)(void *context, const char *label, const char *text);
+    /* A checkpoint is finished and recorded; `text` says what was read.          */
+    void (*checkpoint_done)(void *context, const char *label, const char *text);
     /* total_bytes may be an estimate until all headers have been read.           */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
 };
@@ -44,6 +47,7 @@ struct llmfp_scan_timings {
 struct llmfp_scan_settings {
     const struct llmfp_role_filter *filter; /* NULL: all roles */
     uint64_t chunk_bytes;                   /* 0: chosen from the data */
+    enum llmfp_io io;                       /* how bytes are read */
     bool strict;                            /* stop at the first checkpoint that fails */
     const volatile sig_atomic_t *stop;      /* becomes non-zero when the scan is to stop */
 };

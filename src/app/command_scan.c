@@ -1,4 +1,5 @@
 /* command_scan.c - the main command: scan, results file, summary. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -23,6 +24,11 @@ static void on_failed(void *context, const char *label, const char *text)
 static void on_note(void *context, const char *label, const char *text)
 {
     message_note(context, label, text);
+}
+
+static void on_done(void *context, const char *label, const char *text)
+{
+    message_detail(context, label, text);
 }
 
 static void on_progress(void *context, uint64_t done_bytes, uint64_t total_bytes)
@@ -119,8 +125,7 @@ static enum llmfp_status write_results(const struct command *command, const stru
             .generator = version_generator(),
             .created = created,
         };
-        status = llmfp_results_write(command->communicator, &request, content->pairs,
-                                     &content->n_pairs, error);
+        status = llmfp_results_write(command->communicator, &request, &content->likeness, error);
     }
     content->places = places;
     content->n_models = n;
@@ -169,6 +174,19 @@ static int give_up(const struct command *command, const struct start *start,
     return status == LLMFP_CHECKPOINT ? LLMFP_FATAL : (int)status;
 }
 
+/* With -v: how much there is to do, and with how many ranks. */
+static void tell_start(const struct command *command, const struct llmfp_scan_entry *entries)
+{
+    size_t n_done = 0;
+    for (size_t i = 0; i < command->manifest->n_entries; i++) {
+        n_done += entries[i].done;
+    }
+    char text[128];
+    (void)snprintf(text, sizeof text, "%zu checkpoints, %zu of them scanned already; %d ranks",
+                   command->manifest->n_entries, n_done, command->communicator->size);
+    message_detail(command->messages, NULL, text);
+}
+
 /* The scan, its results and its summary; the status that all ranks agree on. */
 static enum llmfp_status run(struct command *command, struct start *start,
                              struct llmfp_scan_entry *entries, struct llmfp_error *error)
@@ -176,14 +194,17 @@ static enum llmfp_status run(struct command *command, struct start *start,
     struct messages *messages = command->messages;
     const struct llmfp_scan_settings settings = {.filter = command->filter,
                                                  .chunk_bytes = command->options->chunk_bytes,
+                                                 .io = command->options->io,
                                                  .strict = command->options->strict,
                                                  .stop = &stop_signal_came};
-    const struct llmfp_scan_listener listener = {messages, on_failed, on_note, on_progress};
+    const struct llmfp_scan_listener listener = {messages, on_failed, on_note, on_done,
+                                                 on_progress};
     struct llmfp_scan_timings timings = {0};
     const double start_s = MPI_Wtime();
     enum llmfp_status status =
         llmfp_scan_recheck(command->communicator, command->manifest, &listener, entries, error);
     if (status == LLMFP_OK) {
+        tell_start(command, entries);
         if (messages->speaks) {
             progress_start(&messages->progress, stderr, command->options->progress, 0, start_s);
         }
@@ -210,6 +231,7 @@ static enum llmfp_status run(struct command *command, struct start *start,
                       stderr);
     }
     free(content.places);
+    free(content.likeness.group);
     return status;
 }
 

@@ -56,6 +56,7 @@ static int run(const struct llmfp_communicator *communicator, const struct optio
     struct llmfp_role_filter *filter = NULL;
     struct messages messages = {.progress = {.out = stderr, .mode = PROGRESS_NONE},
                                 .quiet = options->quiet,
+                                .verbose = options->verbose,
                                 .speaks = communicator->rank == 0};
     int exit_status;
     const enum llmfp_status status = read_inputs(communicator, options, &manifest, &filter, &error);

@@ -29,3 +29,10 @@ void message_note(struct messages *messages, const char *label, const char *text
         say(messages, "note", label, text);
     }
 }
+
+void message_detail(struct messages *messages, const char *label, const char *text)
+{
+    if (messages->verbose) {
+        message_note(messages, label, text);
+    }
+}

@@ -8,11 +8,13 @@
 struct messages {
     struct progress progress; /* messages do not break its bar */
     bool quiet;               /* errors only */
+    bool verbose;             /* also what goes well */
     bool speaks;              /* rank 0 */
 };
 
 /* Local. LABEL may be NULL. */
 void message_error(struct messages *messages, const char *label, const char *text);
 void message_note(struct messages *messages, const char *label, const char *text);
+void message_detail(struct messages *messages, const char *label, const char *text); /* -v */
 
 #endif

@@ -22,13 +22,17 @@ struct option {
 };
 
 static const char *const progress_choices[] = {"auto", "bar", "plain", "none", NULL};
+static const char *const io_choices[] = {"auto", "mmap", "pread", "direct", NULL};
 static const char *const summary_choices[] = {"text", "json", "none", NULL};
 
 _Static_assert(PROGRESS_AUTO == 0 && PROGRESS_BAR == 1 && PROGRESS_PLAIN == 2 && PROGRESS_NONE == 3,
                "progress_choices is in the order of the enum");
 _Static_assert(OPTIONS_SUMMARY_TEXT == 0 && OPTIONS_SUMMARY_JSON == 1 && OPTIONS_SUMMARY_NONE == 2,
                "summary_choices is in the order of the enum");
-_Static_assert(sizeof(enum progress_mode) == sizeof(int) &&
+_Static_assert(LLMFP_IO_AUTO == 0 && LLMFP_IO_MMAP == 1 && LLMFP_IO_PREAD == 2 &&
+                   LLMFP_IO_DIRECT == 3,
+               "io_choices is in the order of the enum");
+_Static_assert(sizeof(enum llmfp_io) == sizeof(int) && sizeof(enum progress_mode) == sizeof(int) &&
                    sizeof(enum options_summary) == sizeof(int),
                "choices are stored as int");
 
@@ -46,6 +50,7 @@ static const struct option table[] = {
     {0, "strict", NULL, KIND_FLAG, MEMBER(strict), "stop at the first checkpoint that fails", NULL},
     {0, "chunk", "SIZE", KIND_SIZE, MEMBER(chunk_bytes),
      "bytes read at a time, 4K to 1G; default: automatic", NULL},
+    {0, "io", "HOW", KIND_CHOICE, MEMBER(io), "auto (default), mmap, pread or direct", io_choices},
     {0, "progress", "HOW", KIND_CHOICE, MEMBER(progress), "auto (default), bar, plain or none",
      progress_choices},
     {0, "summary", "HOW", KIND_CHOICE, MEMBER(summary), "text (default), json or none",

@@ -10,6 +10,7 @@
 #include <stdio.h>
 
 #include "llmfp/error.h"
+#include "llmfp/io.h"
 #include "progress.h"
 
 enum options_summary { OPTIONS_SUMMARY_TEXT, OPTIONS_SUMMARY_JSON, OPTIONS_SUMMARY_NONE };
@@ -29,6 +30,7 @@ struct options {
     bool overwrite;
     bool strict;
     uint64_t chunk_bytes; /* 0: the program chooses */
+    enum llmfp_io io;
     enum progress_mode progress;
     enum options_summary summary;
     bool timings;

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "llmfp/results.h"
@@ -90,6 +91,35 @@ static enum llmfp_status read_known(struct start *start, const struct llmfp_jour
         }
     }
     return LLMFP_OK;
+}
+
+/* A journal belongs to its manifest: more lines are fine, lost ones are not, since their
+ * finished checkpoints would be dropped in silence. */
+static enum llmfp_status check_listed(const struct start *start, const struct options *options,
+                                      const struct llmfp_manifest *manifest,
+                                      struct llmfp_error *error)
+{
+    struct hash_index listed = {0};
+    enum llmfp_status status = LLMFP_OK;
+    for (size_t i = 0; status == LLMFP_OK && i < manifest->n_entries; i++) {
+        const char *label = manifest->entries[i].label;
+        if (hash_index_add(&listed, label, strlen(label), NULL) == HASH_INDEX_NONE) {
+            status = llmfp_fail_memory(error, strlen(label), "the list of labels");
+        }
+    }
+    for (uint32_t k = 0; status == LLMFP_OK && k < start->labels.n_keys; k++) {
+        const struct known *known = &start->known[k];
+        if (!known->kept &&
+            hash_index_find(&listed, known->label, strlen(known->label)) == HASH_INDEX_NONE) {
+            status = llmfp_fail(error, LLMFP_USAGE,
+                                "'%s' holds checkpoint '%s', which '%s' does not list: resume with "
+                                "the manifest of the interrupted scan (lines may be added), or "
+                                "start anew with --overwrite",
+                                start->journal_path, known->label, options->manifest);
+        }
+    }
+    hash_index_clear(&listed);
+    return status;
 }
 
 static enum llmfp_status apply_known(const struct start *start, const struct options *options,
@@ -209,6 +239,12 @@ enum llmfp_status start_prepare(const struct options *options,
     if (start->journal_path == NULL) {
         return llmfp_fail_memory(error, strlen(options->output), "a path");
     }
+    struct stat there;
+    if (stat(options->output, &there) == 0 && !S_ISREG(there.st_mode)) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "'%s' is there and is not a regular file; give another --output",
+                          options->output);
+    }
     const bool goes_on = options->resume && exists(start->journal_path);
     const bool imports = options->append || (options->resume && exists(options->output));
     enum llmfp_status status = LLMFP_OK;
@@ -224,6 +260,9 @@ enum llmfp_status start_prepare(const struct options *options,
         if (status == LLMFP_OK) {
             status = llmfp_journal_create(&start->journal, start->journal_path, key, error);
         }
+    }
+    if (status == LLMFP_OK && goes_on) {
+        status = check_listed(start, options, manifest, error);
     }
     if (status == LLMFP_OK) {
         status = apply_known(start, options, manifest, entries, error);

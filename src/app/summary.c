@@ -70,9 +70,41 @@ static enum llmfp_status print_models(const struct summary_content *content, FIL
     return LLMFP_OK;
 }
 
+/* Groups of two and more, a line each, in the order of their first models. */
+static void print_groups(const struct summary_content *content, const char *const *labels,
+                         FILE *out)
+{
+    const size_t *group = content->likeness.group;
+    bool any = false;
+    for (size_t first = 0; first < content->n_models; first++) {
+        bool begun = false;
+        for (size_t i = first + 1; group[first] == first && i < content->n_models; i++) {
+            if (group[i] != first) {
+                continue;
+            }
+            if (!any) {
+                (void)fprintf(out, "\nGroups: models linked by pairs of %.2f and more\n",
+                              LLMFP_GROUP_CORRELATION);
+                any = true;
+            }
+            (void)fprintf(out, begun ? ", %s" : "  %s", begun ? labels[i] : labels[first]);
+            if (!begun) {
+                (void)fprintf(out, ", %s", labels[i]);
+                begun = true;
+            }
+        }
+        if (begun) {
+            (void)fprintf(out, "\n");
+        }
+    }
+    if (!any) {
+        (void)fprintf(out, "\nNo pair reaches %.2f: no groups.\n", LLMFP_GROUP_CORRELATION);
+    }
+}
+
 static void print_pairs(const struct summary_content *content, const char *const *labels, FILE *out)
 {
-    if (content->n_pairs == 0) {
+    if (content->likeness.n_pairs == 0) {
         (void)fprintf(out,
                       "\nNo two models have attention curves (Q, K, V and O over %d layers or "
                       "more) to compare.\n",
@@ -81,13 +113,16 @@ static void print_pairs(const struct summary_content *content, const char *const
     }
     (void)fprintf(out, "\nMost similar pairs: mean correlation of the Q, K, V and O curves over "
                        "layers\n");
-    for (size_t i = 0; i < content->n_pairs && i < MOST_TEXT_PAIRS; i++) {
-        const struct llmfp_pair *pair = &content->pairs[i];
+    for (size_t i = 0; i < content->likeness.n_pairs && i < MOST_TEXT_PAIRS; i++) {
+        const struct llmfp_pair *pair = &content->likeness.pairs[i];
         (void)fprintf(out, "%8.4f  %s  %s\n", pair->correlation, labels[pair->first],
                       labels[pair->second]);
     }
-    (void)fprintf(out, "A high value says that two curves have the same shape, not why: compare it "
-                       "with\nthe values of models that are known to be unrelated.\n");
+    print_groups(content, labels, out);
+    (void)fprintf(out,
+                  "\nA high value says that two curves have the same shape, not why: compare it "
+                  "with\nthe values of models that are known to be unrelated. A low one does "
+                  "not exclude\ndescent (layers may have been added, removed or reordered).\n");
 }
 
 static enum llmfp_status print_text(const struct summary_content *content,
@@ -164,8 +199,8 @@ static enum llmfp_status fill_json(cJSON *root, const struct summary_content *co
             return no_memory(error);
         }
     }
-    for (size_t i = 0; i < content->n_pairs; i++) {
-        if (!add_pair(pairs, &content->pairs[i], labels)) {
+    for (size_t i = 0; i < content->likeness.n_pairs; i++) {
+        if (!add_pair(pairs, &content->likeness.pairs[i], labels)) {
             return no_memory(error);
         }
     }

@@ -14,8 +14,7 @@ struct summary_content {
     struct llmfp_journal_place
         *places; /* [n_models], in the order of the file; owned by the caller */
     size_t n_models;
-    struct llmfp_pair pairs[LLMFP_MOST_PAIRS];
-    size_t n_pairs;
+    struct llmfp_likeness likeness;
 };
 
 /* Local. Print as --summary says (nothing with --quiet).

@@ -98,7 +98,11 @@ static enum llmfp_status read_weight_map(struct index_reading *reading)
     enum llmfp_status status = LLMFP_OK;
     while (status == LLMFP_OK && llmfp_json_next_key(json, &reading->key_buffer, &tensor)) {
         if (llmfp_json_peek(json) != LLMFP_JSON_STRING) {
-            llmfp_json_refuse(json, json->offset, "a shard name that is not a string");
+            char shown_tensor[SHOWN_BYTES];
+            llmfp_escape(shown_tensor, sizeof shown_tensor, tensor.bytes, tensor.n_bytes);
+            return llmfp_fail(reading->error, LLMFP_CHECKPOINT,
+                              "%s gives no file name, as a string, for tensor \"%s\" (byte %zu)",
+                              reading->path, shown_tensor, json->offset);
         }
         status = llmfp_json_string(json, &reading->value_buffer, &shard)
                      ? add_promise(reading, tensor, shard)

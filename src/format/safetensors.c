@@ -447,9 +447,9 @@ static enum llmfp_status place_tensors(const struct reading *reading, uint64_t f
     }
     if (end != data_bytes) {
         return llmfp_fail(reading->error, LLMFP_CHECKPOINT,
-                          "%s has %" PRIu64 " bytes of data, but its tensors take %" PRIu64
-                          ": the file is %s; fetch it again",
-                          reading->path, data_bytes, end,
+                          "%s has %" PRIu64 " bytes of data, but its tensors, up to \"%s\", take "
+                          "%" PRIu64 ": the file is %s; fetch it again",
+                          reading->path, data_bytes, n == 0 ? "" : tensors[n - 1].name, end,
                           end > data_bytes ? "cut short" : "longer than it should be");
     }
     for (size_t i = 0; i < n; i++) {

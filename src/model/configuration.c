@@ -9,6 +9,7 @@
 
 #include "configuration_defaults.h"
 #include "json_numbers.h"
+#include "utf8.h"
 
 static const double most_size = 2147483648.0; /* 2^31 */
 
@@ -378,6 +379,10 @@ enum llmfp_status llmfp_configuration_read(const char *text, size_t n_bytes,
     *configuration = (struct llmfp_configuration){0};
     if (text == NULL) {
         return LLMFP_OK;
+    }
+    if (!llmfp_utf8_valid(text, n_bytes)) {
+        return llmfp_fail(error, LLMFP_CHECKPOINT,
+                          "config.json is not valid UTF-8; correct the file or take it away");
     }
     size_t size_bytes = 0;
     char *copy = llmfp_json_quote_numbers(text, n_bytes, &size_bytes);

@@ -34,13 +34,13 @@
     ROLE(MOE_SHARED_UP, "moe.shared.up")                                                           \
     ROLE(MOE_SHARED_DOWN, "moe.shared.down")                                                       \
     ROLE(MOE_SHARED_ROUTER, "moe.shared.router")                                                   \
+    ROLE(EMBED, "embed")                                                                           \
+    ROLE(LM_HEAD, "lm_head")                                                                       \
+    ROLE(NORM_FINAL, "norm.final")                                                                 \
     ROLE(XATTN_Q, "xattn.q")                                                                       \
     ROLE(XATTN_K, "xattn.k")                                                                       \
     ROLE(XATTN_V, "xattn.v")                                                                       \
-    ROLE(XATTN_O, "xattn.o")                                                                       \
-    ROLE(EMBED, "embed")                                                                           \
-    ROLE(LM_HEAD, "lm_head")                                                                       \
-    ROLE(NORM_FINAL, "norm.final")
+    ROLE(XATTN_O, "xattn.o")
 
 #define LLMFP_ROLE_IDENTIFIER(identifier, name) identifier,
 enum llmfp_role {

@@ -5,20 +5,11 @@
 #include <stddef.h>
 #include <string.h>
 
-static const char *const order[] = {
-    "attn.q",        "attn.k",          "attn.v",
-    "attn.o",        "attn.gate",       "attn.sink",
-    "attn.q_norm",   "attn.k_norm",     "attn.q_a",
-    "attn.q_b",      "attn.kv_a",       "attn.kv_b",
-    "attn.q_a_norm", "attn.kv_a_norm",  "attn.qkv",
-    "norm.attn",     "norm.attn_post",  "norm.mlp",
-    "norm.mlp_post", "mlp.gate",        "mlp.up",
-    "mlp.down",      "moe.router",      "moe.shared.gate",
-    "moe.shared.up", "moe.shared.down", "moe.shared.router",
-    "embed",         "lm_head",         "norm.final",
-    "xattn.q",       "xattn.k",         "xattn.v",
-    "xattn.o",
-};
+#include "role_names.h"
+
+#define NAME_ONLY(identifier, name) name,
+static const char *const order[] = {LLMFP_ROLE_LIST(NAME_ONLY)};
+#undef NAME_ONLY
 enum { N_ORDER = sizeof order / sizeof order[0] };
 
 struct place {

@@ -258,6 +258,17 @@ static bool add_tensor(struct llmfp_plan *plan, uint32_t checkpoint,
     return true;
 }
 
+/* "TENSOR: NOTE" of the first tensor that has a note, and how many have one. */
+static void note_unsplit(struct llmfp_tally *tally, const struct llmfp_tensor *tensor,
+                         const struct llmfp_mapping *mapping)
+{
+    if (mapping->note != NULL && tally->n_unsplit++ == 0) {
+        struct llmfp_error text = {LLMFP_OK, ""};
+        (void)llmfp_fail(&text, LLMFP_OK, "'%s': %s", tensor->name, mapping->note);
+        memcpy(tally->unsplit_note, text.text, sizeof tally->unsplit_note);
+    }
+}
+
 static void note_layers(struct llmfp_tally *tally, const struct llmfp_mapping *mapping)
 {
     for (uint32_t i = 0; mapping->main_stack && i < mapping->n_parts; i++) {
@@ -328,6 +339,7 @@ enum llmfp_status llmfp_plan_add(struct llmfp_plan *plan, uint32_t checkpoint,
         tally->parameters += tensor->n_elements;
         tally->size_bytes += tensor->data.size_bytes;
         note_layers(tally, &mapping);
+        note_unsplit(tally, tensor, &mapping);
         if (mapping.reason != LLMFP_SCANNED) {
             count_tensor(tally, mapping.reason, tensor->data.size_bytes);
         } else if (!add_tensor(plan, checkpoint, tensor, &mapping, filter, tally)) {

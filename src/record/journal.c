@@ -82,7 +82,12 @@ static enum llmfp_status open_file(struct llmfp_journal *journal, const char *pa
     }
     journal->descriptor = open(path, flags | O_CLOEXEC, 0666);
     if (journal->descriptor < 0) {
-        const enum llmfp_status status = fail_here(path, "cannot open", error);
+        const enum llmfp_status status =
+            (flags & O_CREAT) != 0
+                ? fail_here(path,
+                            "cannot be made (the folder of --output must exist and be writable)",
+                            error)
+                : fail_here(path, "cannot open", error);
         llmfp_journal_close(journal);
         return status;
     }
@@ -252,7 +257,8 @@ static enum llmfp_status find_records(struct llmfp_journal *journal, uint64_t fi
                                                   llmfp_load_u32(frame), llmfp_load_u32(frame + 4)};
         bool whole = false;
         bool intact = false;
-        if (place.size_bytes <= file_bytes - place.offset_bytes) {
+        /* No record is empty: a length of zero is what a crash may leave behind a file's end. */
+        if (place.size_bytes > 0 && place.size_bytes <= file_bytes - place.offset_bytes) {
             status = check_record(journal, &place, &whole, &intact, error);
         }
         if (status != LLMFP_OK || !whole) {

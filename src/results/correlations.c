@@ -153,11 +153,33 @@ static enum llmfp_status write_role(struct writer *writer, const struct survey *
 enum { N_QKVO = 4 };
 static const char *const qkvo[N_QKVO] = {"attn.q", "attn.k", "attn.v", "attn.o"};
 
-/* The best pairs so far, best first. */
+/* The best pairs so far, best first, and the links among models: a forest in which each
+ * model points towards the first one of its group. */
 struct best {
     struct llmfp_pair *pairs;
     size_t n;
+    size_t *link; /* owned, [n_models] */
 };
+
+static size_t root_of(size_t *link, size_t model)
+{
+    while (link[model] != model) {
+        link[model] = link[link[model]]; /* halves the path for the next one */
+        model = link[model];
+    }
+    return model;
+}
+
+static void join(size_t *link, size_t a, size_t b)
+{
+    const size_t root_a = root_of(link, a);
+    const size_t root_b = root_of(link, b);
+    if (root_a < root_b) {
+        link[root_b] = root_a;
+    } else {
+        link[root_a] = root_b;
+    }
+}
 
 static void offer_pair(struct best *best, struct llmfp_pair pair)
 {
@@ -209,7 +231,11 @@ static void offer_rows(struct best *best, const struct survey *survey, size_t fi
 {
     for (size_t i = 0; i < n; i++) {
         for (size_t j = first + i + 1; j < survey->n_models; j++) {
-            offer_pair(best, (struct llmfp_pair){first + i, j, rows[i * survey->n_models + j]});
+            const double correlation = rows[i * survey->n_models + j];
+            offer_pair(best, (struct llmfp_pair){first + i, j, correlation});
+            if (correlation >= LLMFP_GROUP_CORRELATION) {
+                join(best->link, first + i, j);
+            }
         }
     }
 }
@@ -249,40 +275,75 @@ static enum llmfp_status write_qkvo(struct writer *writer, const struct survey *
 /* Collective. The best pairs of all ranks, on rank 0. Ranks hold ascending rows, and are
  * offered in order, so ties stay in model order. */
 static enum llmfp_status collect_pairs(const struct writer *writer, const struct best *mine,
-                                       struct llmfp_pair *pairs, size_t *n_pairs,
-                                       struct llmfp_error *error)
+                                       struct llmfp_likeness *likeness, struct llmfp_error *error)
 {
     struct llmfp_buffer packed = {0};
     struct llmfp_buffer all = {0};
     llmfp_buffer_put(&packed, mine->pairs, mine->n * sizeof *mine->pairs);
     const enum llmfp_status status = llmfp_gather(writer->communicator, &packed, &all, NULL, error);
-    struct best best = {pairs, 0};
-    for (size_t at = 0; status == LLMFP_OK && at < all.size_bytes; at += sizeof *pairs) {
+    struct best best = {likeness->pairs, 0, NULL};
+    for (size_t at = 0; status == LLMFP_OK && at < all.size_bytes; at += sizeof *mine->pairs) {
         struct llmfp_pair pair;
         memcpy(&pair, all.bytes + at, sizeof pair);
         offer_pair(&best, pair);
     }
-    *n_pairs = best.n;
+    likeness->n_pairs = best.n;
+    llmfp_buffer_clear(&packed);
+    llmfp_buffer_clear(&all);
+    return status;
+}
+
+/* Collective. Join the links of all ranks, on rank 0: each tells which models it has linked. */
+static enum llmfp_status collect_groups(const struct writer *writer, const struct survey *survey,
+                                        struct best *mine, struct llmfp_likeness *likeness,
+                                        struct llmfp_error *error)
+{
+    struct llmfp_buffer packed = {0};
+    struct llmfp_buffer all = {0};
+    for (size_t i = 0; i < survey->n_models; i++) {
+        if (mine->link[i] != i) {
+            llmfp_buffer_put_u64(&packed, i);
+            llmfp_buffer_put_u64(&packed, root_of(mine->link, i));
+        }
+    }
+    const enum llmfp_status status = llmfp_gather(writer->communicator, &packed, &all, NULL, error);
+    struct llmfp_cursor cursor = llmfp_cursor_over(all.bytes, all.size_bytes);
+    while (status == LLMFP_OK && cursor.offset_bytes < cursor.size_bytes) {
+        const uint64_t model = llmfp_cursor_u64(&cursor);
+        const uint64_t root = llmfp_cursor_u64(&cursor);
+        if (model < survey->n_models && root < survey->n_models) {
+            join(mine->link, (size_t)model, (size_t)root);
+        }
+    }
+    if (status == LLMFP_OK && writer->communicator->rank == 0) {
+        for (size_t i = 0; i < survey->n_models; i++) {
+            mine->link[i] = root_of(mine->link, i);
+        }
+        likeness->group = mine->link;
+        mine->link = NULL;
+    }
     llmfp_buffer_clear(&packed);
     llmfp_buffer_clear(&all);
     return status;
 }
 
 enum llmfp_status write_correlations(struct writer *writer, const struct survey *survey,
-                                     struct llmfp_pair *pairs, size_t *n_pairs,
-                                     struct llmfp_error *error)
+                                     struct llmfp_likeness *likeness, struct llmfp_error *error)
 {
     const struct cut cut = cut_rows(writer, survey);
     struct llmfp_pair mine[LLMFP_MOST_PAIRS];
-    struct best best = {mine, 0};
+    struct best best = {mine, 0, malloc((survey->n_models + 1) * sizeof *best.link)};
     const hid_t by_role = H5Dopen2(writer->file, "correlation", H5P_DEFAULT);
     const hid_t of_qkvo = H5Dopen2(writer->file, "correlation_qkvo", H5P_DEFAULT);
     double *rows = malloc((cut.rows * survey->n_models + 1) * sizeof *rows);
     enum llmfp_status status = LLMFP_OK;
     if (by_role < 0 || of_qkvo < 0) {
         status = hdf5_fail(error, writer->path, "open a dataset");
-    } else if (rows == NULL) {
+    } else if (rows == NULL || best.link == NULL) {
         status = no_memory(error);
+    }
+    for (size_t i = 0; status == LLMFP_OK && i < survey->n_models; i++) {
+        best.link[i] = i;
     }
     status = llmfp_agree(writer->communicator, status, error);
     for (uint32_t role = 0; status == LLMFP_OK && role < survey->n_roles; role++) {
@@ -292,9 +353,13 @@ enum llmfp_status write_correlations(struct writer *writer, const struct survey 
         status = write_qkvo(writer, survey, &cut, of_qkvo, rows, &best, error);
     }
     if (status == LLMFP_OK) {
-        status = collect_pairs(writer, &best, pairs, n_pairs, error);
+        status = collect_pairs(writer, &best, likeness, error);
+    }
+    if (status == LLMFP_OK) {
+        status = collect_groups(writer, survey, &best, likeness, error);
     }
     free(rows);
+    free(best.link);
     if (by_role >= 0) {
         H5Dclose(by_role);
     }

@@ -71,12 +71,10 @@ static enum llmfp_status put_in_place(const char *made, const char *output,
         return llmfp_fail_memory(error, strlen(output), "a path");
     }
     char *slash = strrchr(folder, '/');
-    if (slash == NULL) {
-        (void)strcpy(folder, ".");
-    } else {
+    if (slash != NULL) {
         slash[slash == folder ? 1 : 0] = '\0';
     }
-    status = sync_path(folder, O_RDONLY | O_DIRECTORY, error);
+    status = sync_path(slash == NULL ? "." : folder, O_RDONLY | O_DIRECTORY, error);
     free(folder);
     return status;
 }
@@ -84,8 +82,7 @@ static enum llmfp_status put_in_place(const char *made, const char *output,
 /* Collective. Everything but the last step. */
 static enum llmfp_status write_file(const struct llmfp_communicator *communicator,
                                     const struct llmfp_results_request *request, const char *path,
-                                    struct llmfp_pair *pairs, size_t *n_pairs,
-                                    struct llmfp_error *error)
+                                    struct llmfp_likeness *likeness, struct llmfp_error *error)
 {
     struct survey survey;
     struct writer writer;
@@ -105,7 +102,7 @@ static enum llmfp_status write_file(const struct llmfp_communicator *communicato
             status = write_exact(&writer, &survey, error);
         }
         if (status == LLMFP_OK) {
-            status = write_correlations(&writer, &survey, pairs, n_pairs, error);
+            status = write_correlations(&writer, &survey, likeness, error);
         }
         struct llmfp_error closing = {LLMFP_OK, ""};
         const enum llmfp_status closed = writer_close(&writer, &closing);
@@ -120,11 +117,10 @@ static enum llmfp_status write_file(const struct llmfp_communicator *communicato
 
 enum llmfp_status llmfp_results_write(const struct llmfp_communicator *communicator,
                                       const struct llmfp_results_request *request,
-                                      struct llmfp_pair *pairs, size_t *n_pairs,
-                                      struct llmfp_error *error)
+                                      struct llmfp_likeness *likeness, struct llmfp_error *error)
 {
     hdf5_be_quiet();
-    *n_pairs = 0;
+    *likeness = (struct llmfp_likeness){0};
     /* In the same folder, so that the rename is atomic. */
     static const char suffix[] = ".part";
     char *path = malloc(strlen(request->output) + sizeof suffix);
@@ -137,9 +133,9 @@ enum llmfp_status llmfp_results_write(const struct llmfp_communicator *communica
         free(path);
         return status;
     }
-    (void)strcpy(path, request->output);
-    (void)strcat(path, suffix);
-    status = write_file(communicator, request, path, pairs, n_pairs, error);
+    memcpy(path, request->output, strlen(request->output));
+    memcpy(path + strlen(request->output), suffix, sizeof suffix);
+    status = write_file(communicator, request, path, likeness, error);
     if (communicator->rank == 0) {
         if (status == LLMFP_OK) {
             status = put_in_place(path, request->output, error);
@@ -149,5 +145,10 @@ enum llmfp_status llmfp_results_write(const struct llmfp_communicator *communica
         }
     }
     free(path);
-    return llmfp_agree(communicator, status, error);
+    status = llmfp_agree(communicator, status, error);
+    if (status != LLMFP_OK) {
+        free(likeness->group);
+        likeness->group = NULL;
+    }
+    return status;
 }

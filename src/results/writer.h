@@ -39,9 +39,9 @@ enum llmfp_status write_cells(struct writer *writer, const struct survey *survey
 enum llmfp_status write_exact(struct writer *writer, const struct survey *survey,
                               struct llmfp_error *error) LLMFP_MUST_CHECK;
 
-/* Collective. correlation and correlation_qkvo, and the most similar pairs (rank 0). */
+/* Collective. correlation and correlation_qkvo, and what they say in short (rank 0). */
 enum llmfp_status write_correlations(struct writer *writer, const struct survey *survey,
-                                     struct llmfp_pair *pairs, size_t *n_pairs,
+                                     struct llmfp_likeness *likeness,
                                      struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 #endif

@@ -1,27 +1,59 @@
-/* reader.c - reading by pread into one buffer; the last file stays open. */
+/* reader.c - reading by mmap, pread or direct I/O; the last file stays open.
+ *
+ * What is fastest depends on where the bytes are. In the page cache, computing on a
+ * mapping saves the copy that pread makes. On a disk, pread of large pieces with the
+ * next ones announced keeps the disk busy while this rank computes. On network and
+ * parallel file systems mappings are slow and their errors are signals: always pread. */
+#define _GNU_SOURCE /* preadv2, O_DIRECT, MADV_POPULATE_READ */
 #include "reader.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/statfs.h>
+#include <sys/sysinfo.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "file.h"
 
-struct reader {
-    unsigned char *buffer;
-    uint64_t buffer_bytes;
-    const struct llmfp_file *current; /* the file that is open, or NULL */
-    struct llmfp_open_file open;
+enum {
+    PAGE = 4096, /* a multiple of every logical block size that O_DIRECT asks for */
+    /* Places of a piece that are looked up in the page cache. */
+    PROBES = 4,
+    /* Reading is announced ahead only while large pieces follow one another: otherwise
+     * bytes that nobody wants would be read. */
+    LEAST_AHEAD_BYTES = 512 << 10
 };
 
-struct reader *reader_new(uint64_t most_bytes)
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22 /* Linux 5.14; older kernels refuse it and pages fault in */
+#endif
+
+struct reader {
+    enum llmfp_io io;
+    unsigned char *buffer;            /* page-aligned */
+    uint64_t buffer_bytes;            /* of data; two pages more are there for alignment */
+    const struct llmfp_file *current; /* the file that is open, or NULL */
+    struct llmfp_open_file open;
+    bool local;         /* its file system is good for mappings */
+    unsigned char *map; /* the whole file, or NULL */
+    uint64_t end_bytes; /* where the last piece that was read ended */
+    bool drop;          /* too large for the page cache to be of use afterwards */
+};
+
+struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io)
 {
     struct reader *reader = calloc(1, sizeof *reader);
+    void *buffer = NULL;
+    if (reader != NULL && posix_memalign(&buffer, PAGE, (size_t)most_bytes + 2 * PAGE) != 0) {
+        free(reader);
+        return NULL;
+    }
     if (reader != NULL) {
-        /* Aligned to pages, as kernels and file systems like it. */
-        void *buffer = NULL;
-        if (posix_memalign(&buffer, 4096, (size_t)most_bytes + 4096) != 0) {
-            free(reader);
-            return NULL;
-        }
+        reader->io = io;
         reader->buffer = buffer;
         reader->buffer_bytes = most_bytes;
     }
@@ -31,36 +63,208 @@ struct reader *reader_new(uint64_t most_bytes)
 static void close_current(struct reader *reader)
 {
     if (reader->current != NULL) {
+        if (reader->map != NULL) {
+            munmap(reader->map, (size_t)reader->open.size_bytes);
+            reader->map = NULL;
+        }
         llmfp_file_close(&reader->open);
         reader->current = NULL;
     }
 }
 
-static enum llmfp_status open_current(struct reader *reader, const struct llmfp_file *file,
-                                      struct llmfp_error *error)
+void reader_free(struct reader *reader)
 {
-    close_current(reader);
-    const enum llmfp_status status = llmfp_file_open(file->path, &reader->open, error);
-    if (status != LLMFP_OK) {
-        return status;
+    if (reader != NULL) {
+        close_current(reader);
+        free(reader->buffer);
+        free(reader);
     }
+}
+
+/* ---- opening ---- */
+
+/* File systems whose pages come over a network or through another process. */
+static bool is_local(int descriptor)
+{
+    static const unsigned long remote[] = {
+        0x6969,     /* NFS */
+        0x0BD00BD0, /* Lustre */
+        0x47504653, /* GPFS */
+        0xFF534D42, /* CIFS */
+        0xFE534D42, /* SMB2 */
+        0x65735546, /* FUSE */
+        0x01021997, /* 9p */
+        0x00C36400, /* Ceph */
+        0x19830326, /* BeeGFS */
+        0x786F4256, /* VirtualBox shared folders */
+    };
+    struct statfs system;
+    if (fstatfs(descriptor, &system) != 0) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof remote / sizeof remote[0]; i++) {
+        if ((unsigned long)system.f_type == remote[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool larger_than_half_the_memory(uint64_t size_bytes)
+{
+    struct sysinfo memory;
+    return sysinfo(&memory) == 0 &&
+           size_bytes / 2 > (uint64_t)memory.totalram * memory.mem_unit / 4;
+}
+
+/* O_DIRECT is set after opening, so that the checks of llmfp_file_open hold. */
+static enum llmfp_status go_direct(struct reader *reader, struct llmfp_error *error)
+{
+    const int flags = fcntl(reader->open.descriptor, F_GETFL);
+    if (flags < 0 || fcntl(reader->open.descriptor, F_SETFL, flags | O_DIRECT) != 0) {
+        return llmfp_fail(error, LLMFP_CHECKPOINT,
+                          "%s: its file system has no direct I/O; use --io auto or --io pread",
+                          reader->open.path);
+    }
+    return LLMFP_OK;
+}
+
+static enum llmfp_status check_unchanged(const struct reader *reader, const struct llmfp_file *file,
+                                         struct llmfp_error *error)
+{
     if (reader->open.size_bytes != file->size_bytes ||
         reader->open.modified_ns != file->modified_ns) {
-        llmfp_file_close(&reader->open);
         return llmfp_fail(error, LLMFP_CHECKPOINT,
                           "'%s' has changed since its header was read (%llu bytes then, %llu now); "
                           "scan it again when it is complete",
                           file->path, (unsigned long long)file->size_bytes,
                           (unsigned long long)reader->open.size_bytes);
     }
-    reader->current = file;
     return LLMFP_OK;
+}
+
+static enum llmfp_status open_current(struct reader *reader, const struct llmfp_file *file,
+                                      struct llmfp_error *error)
+{
+    close_current(reader);
+    enum llmfp_status status = llmfp_file_open(file->path, &reader->open, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    status = check_unchanged(reader, file, error);
+    if (status == LLMFP_OK && reader->io == LLMFP_IO_DIRECT) {
+        status = go_direct(reader, error);
+    }
+    if (status != LLMFP_OK) {
+        llmfp_file_close(&reader->open);
+        return status;
+    }
+    reader->current = file;
+    reader->local = is_local(reader->open.descriptor);
+    reader->drop = larger_than_half_the_memory(file->size_bytes);
+    reader->end_bytes = 0;
+    const bool maps = reader->io == LLMFP_IO_MMAP || (reader->io == LLMFP_IO_AUTO && reader->local);
+    if (maps && file->size_bytes <= SIZE_MAX) {
+        void *map =
+            mmap(NULL, (size_t)file->size_bytes, PROT_READ, MAP_SHARED, reader->open.descriptor, 0);
+        reader->map = map == MAP_FAILED ? NULL : map; /* then pread serves */
+    }
+    return LLMFP_OK;
+}
+
+/* ---- the ways ---- */
+
+enum llmfp_status reader_lost(const struct llmfp_file *file, struct llmfp_error *error)
+{
+    return llmfp_fail(error, LLMFP_CHECKPOINT,
+                      "'%s' shrank or became unreadable while it was read; scan it again when it "
+                      "is complete",
+                      file->path);
+}
+
+/* Whether some bytes here and there of a piece are in the page cache. A read that may not
+ * wait tells, also for files of other owners. */
+static bool is_cached(const struct reader *reader, uint64_t offset_bytes, uint64_t size_bytes)
+{
+    for (uint64_t i = 0; i < PROBES; i++) {
+        unsigned char byte;
+        const struct iovec one = {&byte, 1};
+        const uint64_t place = offset_bytes + (size_bytes - 1) * i / (PROBES - 1);
+        const ssize_t got = preadv2(reader->open.descriptor, &one, 1, (off_t)place, RWF_NOWAIT);
+        if (got != 1 && errno != EOPNOTSUPP) { /* file systems in memory need no asking */
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum llmfp_status get_mapped(struct reader *reader, uint64_t offset_bytes,
+                                    uint64_t size_bytes, const unsigned char **bytes,
+                                    struct llmfp_error *error)
+{
+    const uint64_t first = offset_bytes / PAGE * PAGE;
+    *bytes = reader->map + offset_bytes;
+    /* One call instead of a fault every few pages. EINVAL: an older kernel; they will fault. */
+    if (madvise(reader->map + first, (size_t)(offset_bytes - first + size_bytes),
+                MADV_POPULATE_READ) != 0 &&
+        errno != EINVAL && errno != ENOSYS) {
+        return reader_lost(reader->current, error);
+    }
+    return LLMFP_OK;
+}
+
+static enum llmfp_status get_direct(struct reader *reader, uint64_t offset_bytes,
+                                    uint64_t size_bytes, const unsigned char **bytes,
+                                    struct llmfp_error *error)
+{
+    const uint64_t first = offset_bytes / PAGE * PAGE;
+    const uint64_t wanted = offset_bytes - first + size_bytes;
+    const uint64_t rounded = (wanted + PAGE - 1) / PAGE * PAGE;
+    *bytes = reader->buffer + (offset_bytes - first);
+    uint64_t done = 0;
+    while (done < wanted) {
+        const ssize_t got = pread(reader->open.descriptor, reader->buffer + done,
+                                  (size_t)(rounded - done), (off_t)(first + done));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got < 0) {
+            char text[LLMFP_SYSTEM_TEXT_BYTES];
+            return llmfp_fail(error, LLMFP_CHECKPOINT, "cannot read %s with direct I/O: %s",
+                              reader->open.path, llmfp_system_text(errno, text));
+        }
+        done += (uint64_t)got;
+        if (got == 0 || (done < wanted && done % PAGE != 0)) { /* the end of the file */
+            return reader_lost(reader->current, error);
+        }
+    }
+    return LLMFP_OK;
+}
+
+static enum llmfp_status get_read(struct reader *reader, uint64_t offset_bytes, uint64_t size_bytes,
+                                  const unsigned char **bytes, struct llmfp_error *error)
+{
+    const int descriptor = reader->open.descriptor;
+    *bytes = reader->buffer;
+    const enum llmfp_status status =
+        llmfp_file_read(&reader->open, offset_bytes, reader->buffer, (size_t)size_bytes, error);
+    if (offset_bytes == reader->end_bytes && size_bytes >= LEAST_AHEAD_BYTES) {
+        (void)posix_fadvise(descriptor, (off_t)(offset_bytes + size_bytes), (off_t)(2 * size_bytes),
+                            POSIX_FADV_WILLNEED);
+    }
+    if (reader->drop) { /* leave room for what others have in the page cache */
+        (void)posix_fadvise(descriptor, (off_t)offset_bytes, (off_t)size_bytes,
+                            POSIX_FADV_DONTNEED);
+    }
+    reader->end_bytes = offset_bytes + size_bytes;
+    return status;
 }
 
 enum llmfp_status reader_get(struct reader *reader, const struct llmfp_file *file,
                              uint64_t offset_bytes, uint64_t size_bytes,
-                             const unsigned char **bytes, struct llmfp_error *error)
+                             const unsigned char **bytes, bool *mapped, struct llmfp_error *error)
 {
+    *mapped = false;
     if (reader->current != file) {
         const enum llmfp_status status = open_current(reader, file, error);
         if (status != LLMFP_OK) {
@@ -71,15 +275,13 @@ enum llmfp_status reader_get(struct reader *reader, const struct llmfp_file *fil
         return llmfp_fail(error, LLMFP_FATAL, "%llu bytes asked from a reader of %llu",
                           (unsigned long long)size_bytes, (unsigned long long)reader->buffer_bytes);
     }
-    *bytes = reader->buffer;
-    return llmfp_file_read(&reader->open, offset_bytes, reader->buffer, (size_t)size_bytes, error);
-}
-
-void reader_free(struct reader *reader)
-{
-    if (reader != NULL) {
-        close_current(reader);
-        free(reader->buffer);
-        free(reader);
+    if (reader->io == LLMFP_IO_DIRECT) {
+        return get_direct(reader, offset_bytes, size_bytes, bytes, error);
     }
+    if (reader->map != NULL &&
+        (reader->io == LLMFP_IO_MMAP || is_cached(reader, offset_bytes, size_bytes))) {
+        *mapped = true;
+        return get_mapped(reader, offset_bytes, size_bytes, bytes, error);
+    }
+    return get_read(reader, offset_bytes, size_bytes, bytes, error);
 }

@@ -2,26 +2,32 @@
 #ifndef LLMFP_READER_H
 #define LLMFP_READER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "llmfp/catalog.h"
 #include "llmfp/error.h"
+#include "llmfp/io.h"
 
 struct reader; /* opaque */
 
 /* All Local.                                                                      */
 
 /* A reader for up to most_bytes at a time. NULL without memory.                    */
-struct reader *reader_new(uint64_t most_bytes);
+struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io);
 
 /* size_bytes of a file from offset on; valid until the next call. A file whose size or
  * time is no longer what the catalog says has changed during the scan.
- *   bytes  [out] borrowed
+ *   bytes   [out] borrowed
+ *   mapped  [out] the bytes are a mapping of the file: touch them under a bus_guard only
  * Errors: LLMFP_CHECKPOINT names the file; LLMFP_FATAL without memory.             */
 enum llmfp_status reader_get(struct reader *reader, const struct llmfp_file *file,
                              uint64_t offset_bytes, uint64_t size_bytes,
-                             const unsigned char **bytes,
+                             const unsigned char **bytes, bool *mapped,
                              struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* The error of mapped bytes that could not be read after all.                      */
+enum llmfp_status reader_lost(const struct llmfp_file *file, struct llmfp_error *error);
 
 void reader_free(struct reader *reader);
 

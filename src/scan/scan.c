@@ -1,6 +1,7 @@
 /* scan.c - the loop over batches. */
 #include "llmfp/scan.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -140,8 +141,8 @@ static enum llmfp_status stream_plan(struct scan *scan, const struct llmfp_plan 
 {
     double mark_s = MPI_Wtime();
     scan->chunk_bytes = choose_chunk(scan, plan);
-    enum llmfp_status status =
-        stream_open(stream, plan, scan->batch, scan->chunk_bytes, scan->timings, error);
+    enum llmfp_status status = stream_open(stream, plan, scan->batch, scan->chunk_bytes,
+                                           scan->settings->io, scan->timings, error);
     status = llmfp_agree(scan->communicator, status, error);
     if (status != LLMFP_OK) {
         return status;
@@ -166,17 +167,32 @@ static enum llmfp_status stream_plan(struct scan *scan, const struct llmfp_plan 
     return status;
 }
 
-static void tell_failures(const struct scan *scan)
+static void tell_one(const struct scan *scan, const struct llmfp_batch_checkpoint *checkpoint)
 {
-    if (scan->communicator->rank != 0 || scan->listener->checkpoint_failed == NULL) {
+    const struct llmfp_scan_listener *listener = scan->listener;
+    const struct llmfp_tally *tally = &checkpoint->tally;
+    const char *label = checkpoint->entry->label;
+    struct llmfp_error text = {LLMFP_OK, ""};
+    if (checkpoint->failed) {
+        listener->checkpoint_failed(listener->context, label, checkpoint->message);
         return;
     }
-    for (size_t i = 0; i < scan->batch->n; i++) {
-        const struct llmfp_batch_checkpoint *checkpoint = &scan->batch->checkpoints[i];
-        if (checkpoint->failed) {
-            scan->listener->checkpoint_failed(scan->listener->context, checkpoint->entry->label,
-                                              checkpoint->message);
-        }
+    if (tally->n_unsplit > 0) {
+        (void)llmfp_fail(&text, LLMFP_OK, "%" PRIu64 " fused tensors are not split: %s",
+                         tally->n_unsplit, tally->unsplit_note);
+        listener->checkpoint_note(listener->context, label, text.text);
+    }
+    (void)llmfp_fail(
+        &text, LLMFP_OK, "%d layers, %" PRIu64 " parameters; %" PRIu64 " of %" PRIu64 " bytes read",
+        (int)tally->n_layers, tally->parameters, tally->wanted_bytes, tally->size_bytes);
+    listener->checkpoint_done(listener->context, label, text.text);
+}
+
+/* Rank 0: what has become of the checkpoints of a batch. */
+static void tell_outcomes(const struct scan *scan)
+{
+    for (size_t i = 0; scan->communicator->rank == 0 && i < scan->batch->n; i++) {
+        tell_one(scan, &scan->batch->checkpoints[i]);
     }
 }
 
@@ -223,7 +239,7 @@ static enum llmfp_status scan_batch(struct scan *scan, struct llmfp_error *error
         scan->done_bytes += plan.stream_bytes;
         status = strict_error(scan, error);
         if (status == LLMFP_OK) {
-            tell_failures(scan);
+            tell_outcomes(scan);
         }
     }
     stream_clear(&stream);

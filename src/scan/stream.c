@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bus_guard.h"
 #include "reader.h"
 
 enum {
@@ -30,7 +31,7 @@ void stream_clear(struct stream *stream)
 }
 
 enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *plan,
-                              struct llmfp_batch *batch, uint64_t chunk_bytes,
+                              struct llmfp_batch *batch, uint64_t chunk_bytes, enum llmfp_io io,
                               struct llmfp_scan_timings *timings, struct llmfp_error *error)
 {
     *stream = (struct stream){
@@ -39,7 +40,7 @@ enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *pl
     stream->extreme = calloc(plan->n_cells * LLMFP_N_EXTREMES + 1, sizeof *stream->extreme);
     stream->moments = calloc(plan->n_cells + 1, sizeof *stream->moments);
     stream->staging = malloc((size_t)LLMFP_MAX_PARTS * STAGING_BYTES);
-    stream->reader = reader_new(chunk_bytes + MOST_BLOCK_BYTES);
+    stream->reader = reader_new(chunk_bytes + MOST_BLOCK_BYTES, io);
     if (stream->additive == NULL || stream->extreme == NULL || stream->moments == NULL ||
         stream->staging == NULL || stream->reader == NULL) {
         return llmfp_fail_memory(error,
@@ -198,34 +199,61 @@ static enum llmfp_status note_failure(struct stream *stream, uint32_t checkpoint
     return LLMFP_OK;
 }
 
+/* A group and its bytes, as work under the bus guard. */
+struct group_work {
+    struct stream *stream;
+    const struct group *group;
+    const unsigned char *bytes; /* of the first piece on */
+};
+
+static void add_group(void *context)
+{
+    const struct group_work *work = context;
+    for (size_t i = 0; i < work->group->n; i++) {
+        const struct llmfp_plan_piece *piece = &work->group->pieces[i];
+        add_piece(work->stream, piece,
+                  work->bytes + (piece->offset_bytes - work->group->pieces[0].offset_bytes));
+    }
+}
+
+/* Get the bytes of a group and add them to the moments. */
+static enum llmfp_status take_group(struct stream *stream, const struct group *group,
+                                    struct llmfp_error *why)
+{
+    const struct llmfp_plan_piece *first = &group->pieces[0];
+    const struct llmfp_file *file = file_of(stream, first);
+    const uint64_t size_bytes = group->end_bytes - first->offset_bytes;
+    struct group_work work = {stream, group, NULL};
+    bool mapped;
+    const double start_s = MPI_Wtime();
+    const enum llmfp_status status = reader_get(stream->reader, file, first->offset_bytes,
+                                                size_bytes, &work.bytes, &mapped, why);
+    stream->timings->read_s += MPI_Wtime() - start_s;
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    stream->timings->read_bytes += size_bytes;
+    if (!mapped) {
+        add_group(&work);
+        return LLMFP_OK;
+    }
+    return bus_guard_run(add_group, &work) ? LLMFP_OK : reader_lost(file, why);
+}
+
 static enum llmfp_status read_group(struct stream *stream, struct group *group,
                                     struct llmfp_error *error)
 {
+    enum llmfp_status noted = LLMFP_OK;
     const struct llmfp_plan_piece *first = &group->pieces[0];
-    const uint32_t checkpoint = group->n == 0 ? 0 : first->tensor->checkpoint;
-    if (group->n == 0 || stream->messages[checkpoint] != NULL) {
-        group->n = 0; /* nothing to do, or already known to be bad */
-        return LLMFP_OK;
-    }
-    const uint64_t size_bytes = group->end_bytes - first->offset_bytes;
-    const unsigned char *bytes = NULL;
-    struct llmfp_error why = {LLMFP_OK, ""};
-    const double start_s = MPI_Wtime();
-    const enum llmfp_status status = reader_get(stream->reader, file_of(stream, first),
-                                                first->offset_bytes, size_bytes, &bytes, &why);
-    stream->timings->read_s += MPI_Wtime() - start_s;
-    if (status != LLMFP_OK) {
-        const enum llmfp_status noted = note_failure(stream, checkpoint, first, &why, error);
-        group->n = 0;
-        return noted;
-    }
-    stream->timings->read_bytes += size_bytes;
-    for (size_t i = 0; i < group->n; i++) {
-        add_piece(stream, &group->pieces[i],
-                  bytes + (group->pieces[i].offset_bytes - first->offset_bytes));
+    /* A checkpoint that is known to be bad needs no more reading. */
+    if (group->n > 0 && stream->messages[first->tensor->checkpoint] == NULL) {
+        struct llmfp_error why = {LLMFP_OK, ""};
+        if (take_group(stream, group, &why) != LLMFP_OK) {
+            noted = note_failure(stream, first->tensor->checkpoint, first, &why, error);
+        }
     }
     group->n = 0;
-    return LLMFP_OK;
+    return noted;
 }
 
 static enum llmfp_status scan_chunk(struct stream *stream, uint64_t chunk,

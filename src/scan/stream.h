@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "llmfp/batch.h"
+#include "llmfp/io.h"
 #include "llmfp/plan.h"
 #include "llmfp/scan.h"
 #include "llmfp/shares.h"
@@ -27,7 +28,7 @@ struct stream {
 /* Local. Memory for the moments of all cells of the plan.
  * Errors: LLMFP_FATAL without memory. stream_clear after success and failure.     */
 enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *plan,
-                              struct llmfp_batch *batch, uint64_t chunk_bytes,
+                              struct llmfp_batch *batch, uint64_t chunk_bytes, enum llmfp_io io,
                               struct llmfp_scan_timings *timings,
                               struct llmfp_error *error) LLMFP_MUST_CHECK;
 

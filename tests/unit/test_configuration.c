@@ -262,7 +262,7 @@ static void not_json(void)
     refuses("{\"a\":1}\n x", "config.json", "line");
     refuses("{\"a\":\"", "config.json", "line 1");
     refuses("{\"a\":NaNx}", "config.json", "line 1");
-    refuses("\xff\xfe{", "config.json", "line 1");
+    refuses("\xff\xfe{", "config.json", "UTF-8");
     const char *const in_message[] = {"line 1"};
     refuses_bytes("{}\0{}", 5, in_message, 1);
     static char deep[200001];

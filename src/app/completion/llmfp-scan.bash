@@ -22,6 +22,9 @@ _llmfp_scan_values()
     --chunk)
         mapfile -t COMPREPLY < <(compgen -W '512K 4M 16M 64M 256M 1G' -- "$word")
         ;;
+    --io)
+        mapfile -t COMPREPLY < <(compgen -W 'auto mmap pread direct' -- "$word")
+        ;;
     --progress)
         mapfile -t COMPREPLY < <(compgen -W 'auto bar plain none' -- "$word")
         ;;
@@ -52,8 +55,8 @@ _llmfp_scan()
     if ! _llmfp_scan_values "$option" "$word"; then
         if [[ $word == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W '-o --output --roles --dry-run --resume --append
-                --overwrite --strict --chunk --progress --summary --timings -q --quiet -v --verbose
-                -h --help --version' -- "$word")
+                --overwrite --strict --chunk --io --progress --summary --timings -q --quiet
+                -v --verbose -h --help --version' -- "$word")
         else
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
         fi

@@ -1,0 +1,80 @@
+"""Ways of reading: the same numbers by each, and files that change under the scan."""
+import os
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import checkpoints  # noqa: E402
+import harness  # noqa: E402
+import program  # noqa: E402
+import results  # noqa: E402
+import shapes  # noqa: E402
+
+WAYS = ("auto", "mmap", "pread", "direct")
+GIB = 1 << 30
+
+
+class Ways(program.ScanCase):
+    def test_same_numbers(self):
+        """Odd sizes and offsets, several files, small and large chunks."""
+        model = shapes.llama(5, 4)
+        model.write(self.path("one"))
+        shapes.llama(6, 3).write(self.path("two"), shards=5)
+        reference = None
+        for way in WAYS:
+            for chunk in ((), ("--chunk=4K",)):
+                for ranks in (None, 3):
+                    found, _ = self.scan("one\ntwo\n", "--overwrite", f"--io={way}", *chunk,
+                                         ranks=ranks)
+                    results.compare(self, found, "one", model.cells())
+                    sums = found["exact/sum"].tobytes(), found["std"].tobytes()
+                    reference = reference or sums
+                    self.equal(sums, reference, f"{way} {chunk} {ranks}")
+
+    def test_unknown_way(self):
+        self.write("manifest.txt", "one\n")
+        done = program.run(["--io=fast", "manifest.txt"], None, self.folder)
+        self.equal(done.status, 2, done.tell())
+        self.check("fast" in done.errors()[0] and "mmap" in done.errors()[0], done.tell())
+
+
+class Shrinking(program.ScanCase):
+    """A file that is cut while it is read fails its checkpoint, never the program."""
+
+    def cut_while_scanning(self, way, ranks):
+        os.makedirs(self.path("long"), exist_ok=True)
+        path = self.path("long", "model.safetensors")
+        tensors = {f"model.layers.{i}.mlp.up_proj.weight": (1 << 15, 1 << 14) for i in range(12)}
+        checkpoints.write_sparse(path, tensors)
+        good = shapes.llama(9, 3)
+        good.write(self.path("good"))
+        self.write("manifest.txt", "long\ngood\n")
+        process = program.start(["-o", self.path("cut.h5"), "--overwrite", f"--io={way}",
+                                 "--chunk=256K", "--progress=none", "manifest.txt"], ranks,
+                                self.folder)
+        time.sleep(1.0)
+        still_running = process.poll() is None
+        os.truncate(path, 1 << 20)
+        out, err = program.finish(process)
+        self.check(still_running, "the scan was over before the file was cut")
+        self.equal(process.returncode, 3, f"exit status\n{out}\n{err}")
+        lines = [line for line in err.splitlines() if line.startswith("llmfp-scan: error")]
+        self.equal(len(lines), 1, err)
+        self.check("long" in lines[0] and "model.safetensors" in lines[0], err)
+        found = results.load(self.path("cut.h5"))
+        self.equal(found.model("status", "long"), "failed", err)
+        results.compare(self, found, "good", good.cells())
+
+    def test_mapped(self):
+        self.cut_while_scanning("mmap", None)
+
+    def test_mapped_on_three_ranks(self):
+        self.cut_while_scanning("mmap", 3)
+
+    def test_read(self):
+        self.cut_while_scanning("pread", None)
+
+
+if __name__ == "__main__":
+    harness.main()
