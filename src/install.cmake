@@ -1,0 +1,36 @@
+# Install the core as a library: headers, a CMake package (llmfp::core) and a pkg-config
+# file. The program installs itself in src/app. Headers that need MPI or HDF5 belong to
+# the program and are not installed.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS llmfp_core EXPORT llmfp ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})
+install(DIRECTORY include/llmfp DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
+        FILES_MATCHING PATTERN "*.h"
+        PATTERN batch.h EXCLUDE PATTERN communicator.h EXCLUDE PATTERN results.h EXCLUDE
+        PATTERN scan.h EXCLUDE PATTERN shares.h EXCLUDE)
+
+set(package_folder ${CMAKE_INSTALL_LIBDIR}/cmake/llmfp)
+install(EXPORT llmfp NAMESPACE llmfp:: FILE llmfp-targets.cmake DESTINATION ${package_folder})
+configure_package_config_file(src/llmfp-config.cmake.in llmfp-config.cmake
+                              INSTALL_DESTINATION ${package_folder})
+write_basic_package_version_file(llmfp-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/llmfp-config.cmake
+              ${CMAKE_CURRENT_BINARY_DIR}/llmfp-config-version.cmake
+        DESTINATION ${package_folder})
+
+# Directories given as absolute paths stay as they are; the others follow the prefix.
+set(pc_libdir ${CMAKE_INSTALL_LIBDIR})
+set(pc_includedir ${CMAKE_INSTALL_INCLUDEDIR})
+foreach(folder pc_libdir pc_includedir)
+  if(NOT IS_ABSOLUTE "${${folder}}")
+    set(${folder} "\${prefix}/${${folder}}")
+  endif()
+endforeach()
+# The prefix may be given at install time (cmake --install --prefix): write the file then.
+set(LLMFP_PREFIX "@LLMFP_PREFIX@")
+configure_file(src/llmfp.pc.in llmfp.pc.in @ONLY)
+install(CODE "
+  set(LLMFP_PREFIX \"\${CMAKE_INSTALL_PREFIX}\")
+  configure_file(\"${CMAKE_CURRENT_BINARY_DIR}/llmfp.pc.in\" \"${CMAKE_CURRENT_BINARY_DIR}/llmfp.pc\" @ONLY)")
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/llmfp.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
