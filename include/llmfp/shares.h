@@ -9,6 +9,7 @@
 #ifndef LLMFP_SHARES_H
 #define LLMFP_SHARES_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,8 +28,11 @@ void llmfp_shares_close(struct llmfp_shares *shares); /* Collective */
 void llmfp_shares_deal(struct llmfp_shares *shares, uint64_t n_chunks);
 
 /* Local (one-sided). The next chunk to work on; false when there is none left for
- * this rank.                                                                     */
-bool llmfp_shares_claim(struct llmfp_shares *shares, uint64_t *chunk);
+ * this rank. Waits while others are at work on their last chunks. *stop != 0 ends the
+ * wait: then any chunk that is left is handed out, so that the caller learns that the
+ * work is not done.                                                              */
+bool llmfp_shares_claim(struct llmfp_shares *shares, const volatile sig_atomic_t *stop,
+                        uint64_t *chunk);
 
 /* Local (one-sided). Leave no chunk for anybody: every rank's next claim ends.   */
 void llmfp_shares_stop(struct llmfp_shares *shares);

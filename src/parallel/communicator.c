@@ -60,7 +60,8 @@ enum llmfp_status llmfp_agree(const struct llmfp_communicator *communicator,
     return agreed.status;
 }
 
-/* Make room for size_bytes in an emptied buffer, on all ranks or on none. */
+/* Make room for size_bytes in an emptied buffer, on all ranks or on none. UINT64_MAX: what is
+ * to be sent could not be packed. */
 static enum llmfp_status agree_on_room(const struct llmfp_communicator *communicator,
                                        struct llmfp_buffer *buffer, uint64_t size_bytes,
                                        struct llmfp_error *error)
@@ -68,7 +69,11 @@ static enum llmfp_status agree_on_room(const struct llmfp_communicator *communic
     enum llmfp_status status = LLMFP_OK;
     buffer->size_bytes = 0;
     buffer->failed = false;
-    if (size_bytes > MOST_EXCHANGED_BYTES) {
+    if (size_bytes == UINT64_MAX) {
+        status = llmfp_fail(error, LLMFP_FATAL,
+                            "out of memory on one rank while it packed headers or records for the "
+                            "others; use fewer ranks on a node");
+    } else if (size_bytes > MOST_EXCHANGED_BYTES) {
         status = llmfp_fail(error, LLMFP_FATAL,
                             "%llu bytes of headers or records are too much for one exchange among "
                             "ranks; list fewer or smaller checkpoints",
@@ -82,7 +87,7 @@ static enum llmfp_status agree_on_room(const struct llmfp_communicator *communic
 enum llmfp_status llmfp_broadcast(const struct llmfp_communicator *communicator,
                                   struct llmfp_buffer *buffer, int root, struct llmfp_error *error)
 {
-    uint64_t size_bytes = buffer->size_bytes;
+    uint64_t size_bytes = buffer->failed ? UINT64_MAX : buffer->size_bytes;
     MPI_Bcast(&size_bytes, 1, MPI_UINT64_T, root, communicator->handle);
     struct llmfp_buffer room = {0};
     struct llmfp_buffer *target = communicator->rank == root ? &room : buffer;
@@ -103,7 +108,7 @@ static uint64_t exchange_sizes(const struct llmfp_communicator *communicator,
     offsets[0] = 0;
     MPI_Allgather(&size_bytes, 1, MPI_UINT64_T, offsets + 1, 1, MPI_UINT64_T, communicator->handle);
     for (int i = 1; i <= communicator->size; i++) {
-        if (offsets[i] > MOST_EXCHANGED_BYTES) {
+        if (offsets[i] == UINT64_MAX) {
             return UINT64_MAX;
         }
         offsets[i] += offsets[i - 1];

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* Added to a counter to end it: larger than any number of chunks. */
+/* Put into a counter to end it: larger than any number of chunks, and far from overflow when
+ * claims still add to it. */
 #define STOPPED (INT64_C(1) << 60)
 
 /* A rank is relieved only when its rest would take it longer than both of these. */
@@ -132,12 +133,26 @@ static void pause_for(long microseconds)
     nanosleep(&pause, NULL);
 }
 
+/* Any chunk that is left, of whatever rank. */
+static bool claim_any(struct llmfp_shares *shares, uint64_t *chunk)
+{
+    for (int rank = 0; rank < shares->communicator->size; rank++) {
+        if (claim_from(shares, rank, chunk)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Take a chunk from a rank that is slow. While others are still at work and not slow,
  * keep an eye on them: one may stall. */
-static bool relieve(struct llmfp_shares *shares, uint64_t *chunk)
+static bool relieve(struct llmfp_shares *shares, const volatile sig_atomic_t *stop, uint64_t *chunk)
 {
     long pause_us = 100;
     for (;;) {
+        if (*stop != 0) { /* the caller then ends what is left at once */
+            return claim_any(shares, chunk);
+        }
         bool all_claimed;
         const int slowest = slowest_rank(shares, &all_claimed);
         if (all_claimed) {
@@ -151,7 +166,8 @@ static bool relieve(struct llmfp_shares *shares, uint64_t *chunk)
     }
 }
 
-bool llmfp_shares_claim(struct llmfp_shares *shares, uint64_t *chunk)
+bool llmfp_shares_claim(struct llmfp_shares *shares, const volatile sig_atomic_t *stop,
+                        uint64_t *chunk)
 {
     if (!shares->own_done) {
         if (claim_from(shares, shares->communicator->rank, chunk)) {
@@ -159,13 +175,13 @@ bool llmfp_shares_claim(struct llmfp_shares *shares, uint64_t *chunk)
         }
         shares->own_done = true;
     }
-    return relieve(shares, chunk);
+    return relieve(shares, stop, chunk);
 }
 
 void llmfp_shares_stop(struct llmfp_shares *shares)
 {
     for (int rank = 0; rank < shares->communicator->size; rank++) {
-        fetch_and(shares, MPI_SUM, rank, STOPPED);
+        fetch_and(shares, MPI_REPLACE, rank, STOPPED); /* any number of ranks may do so */
     }
 }
 

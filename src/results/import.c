@@ -6,7 +6,12 @@
 #include "hdf5_error.h"
 #include "llmfp/results.h"
 
-enum { LIMB_BITS = 32, MOST_LIMBS = 4096, N_FILE_REASONS = LLMFP_N_REASONS - 1 };
+enum {
+    LIMB_BITS = 32,
+    MOST_LIMBS = 4096,
+    N_FILE_REASONS = LLMFP_N_REASONS - 1,
+    APPENDED_BYTES = 4 << 20
+};
 
 struct importer {
     const char *path;
@@ -400,38 +405,52 @@ static size_t rows_of(const struct importer *importer, size_t model, size_t firs
     return n;
 }
 
+/* Pack one model's record behind what `frames` holds. */
+static enum llmfp_status frame_model(struct importer *importer, size_t model, size_t first,
+                                     size_t n, struct llmfp_buffer *frames,
+                                     struct llmfp_journal_place *place)
+{
+    struct one_model one = {0};
+    struct llmfp_record *record = &importer->models[model];
+    enum llmfp_status status = LLMFP_OK;
+    if (n > 0) {
+        status = read_one(importer, model, first, n, &one);
+    }
+    if (status == LLMFP_OK && n > 0) {
+        status = fill_record(importer, record, first, n, &one);
+    }
+    if (status == LLMFP_OK) {
+        llmfp_journal_frame(record, frames, place);
+        status = frames->failed ? no_memory(importer) : LLMFP_OK;
+    }
+    clear_one(&one);
+    llmfp_record_clear(record);
+    return status;
+}
+
+/* An append syncs to disk: do it for some megabytes of records at a time. */
 static enum llmfp_status append_models(struct importer *importer, struct llmfp_journal *journal,
                                        struct llmfp_journal_place *places)
 {
+    struct llmfp_buffer frames = {0};
+    enum llmfp_status status = LLMFP_OK;
     size_t first = 0;
-    for (size_t i = 0; i < importer->n_models; i++) {
-        struct one_model one = {0};
-        struct llmfp_buffer frames = {0};
+    for (size_t i = 0; status == LLMFP_OK && i < importer->n_models; i++) {
         const size_t n = rows_of(importer, i, first);
-        enum llmfp_status status = LLMFP_OK;
-        if (n > 0) {
-            status = read_one(importer, i, first, n, &one);
-        }
-        if (status == LLMFP_OK && n > 0) {
-            status = fill_record(importer, &importer->models[i], first, n, &one);
-        }
-        if (status == LLMFP_OK) {
-            llmfp_journal_frame(&importer->models[i], &frames, &places[i]);
-            places[i].offset_bytes += journal->size_bytes;
-            status = frames.failed ? no_memory(importer)
-                                   : llmfp_journal_append(journal, &frames, importer->error);
-        }
-        llmfp_buffer_clear(&frames);
-        clear_one(&one);
-        llmfp_record_clear(&importer->models[i]);
-        if (status != LLMFP_OK) {
-            return status;
-        }
+        status = frame_model(importer, i, first, n, &frames, &places[i]);
+        places[i].offset_bytes += journal->size_bytes;
         first += n;
+        if (status == LLMFP_OK &&
+            (i + 1 == importer->n_models || frames.size_bytes >= APPENDED_BYTES)) {
+            status = llmfp_journal_append(journal, &frames, importer->error);
+            frames.size_bytes = 0;
+        }
     }
-    return first == importer->n_cells
-               ? LLMFP_OK
-               : damaged(importer, "the rows of the exact sums are not in order");
+    llmfp_buffer_clear(&frames);
+    if (status == LLMFP_OK && first != importer->n_cells) {
+        status = damaged(importer, "the rows of the exact sums are not in order");
+    }
+    return status;
 }
 
 /* ---- all of it ---- */

@@ -282,7 +282,7 @@ enum llmfp_status stream_run(struct stream *stream, struct llmfp_shares *shares,
 {
     uint64_t chunk;
     *stopped = false;
-    while (llmfp_shares_claim(shares, &chunk)) {
+    while (llmfp_shares_claim(shares, stop, &chunk)) {
         if (*stop != 0) { /* this chunk is lost with the batch */
             *stopped = true;
             llmfp_shares_stop(shares);
