@@ -191,6 +191,7 @@ static void a_failed_buffer_fails_on_every_rank(void)
         CU_ASSERT_EQUAL(error.status, LLMFP_FATAL);
         CU_ASSERT_NOT_EQUAL(error.text[0], '\0');
         CU_ASSERT_EQUAL(llmfp_gather(&ranks, &mine, &all, NULL, &error), LLMFP_FATAL);
+        CU_ASSERT_EQUAL(llmfp_broadcast(&ranks, &mine, bad, &error), LLMFP_FATAL);
         llmfp_buffer_clear(&mine);
         llmfp_buffer_clear(&all);
     }

@@ -6,7 +6,9 @@
 #include "llmfp/shares.h"
 #include "mpi_main.h"
 
-static const volatile sig_atomic_t never = 0; /* no signal has come */
+/* What a signal handler would set. */
+static const volatile sig_atomic_t go_on = 0;
+static const volatile sig_atomic_t stop_now = 1;
 
 static void sleep_ms(long milliseconds)
 {
@@ -21,7 +23,7 @@ static uint64_t claim_all(struct llmfp_shares *shares, uint64_t n_chunks, int *t
 {
     uint64_t claimed = 0;
     uint64_t chunk = 0;
-    while (llmfp_shares_claim(shares, &never, &chunk)) {
+    while (llmfp_shares_claim(shares, &go_on, &chunk)) {
         CU_ASSERT_TRUE(chunk < n_chunks);
         if (chunk < n_chunks) {
             times[chunk]++;
@@ -66,7 +68,7 @@ static void every_chunk_is_claimed_once(void)
         claim_all(shares, n, times, 0);
         /* Once ended it stays ended. */
         uint64_t chunk = 0;
-        CU_ASSERT_FALSE(llmfp_shares_claim(shares, &never, &chunk));
+        CU_ASSERT_FALSE(llmfp_shares_claim(shares, &go_on, &chunk));
         MPI_Barrier(ranks.handle);
         CU_ASSERT_EQUAL(llmfp_shares_claimed(shares), n);
         check_each_once(times, n);
@@ -86,7 +88,7 @@ static void own_share_comes_first_and_in_order(void)
     CU_ASSERT_TRUE(llmfp_shares_claimed(shares) <= n);
     for (uint64_t wanted = begin; wanted < end; wanted++) {
         uint64_t chunk = UINT64_MAX;
-        CU_ASSERT_TRUE(llmfp_shares_claim(shares, &never, &chunk));
+        CU_ASSERT_TRUE(llmfp_shares_claim(shares, &go_on, &chunk));
         CU_ASSERT_EQUAL(chunk, wanted);
     }
     MPI_Barrier(ranks.handle);
@@ -129,7 +131,7 @@ static void a_stalled_rank_is_relieved(void)
     }
     MPI_Barrier(ranks.handle);
     uint64_t chunk = 0;
-    CU_ASSERT_FALSE(llmfp_shares_claim(shares, &never, &chunk));
+    CU_ASSERT_FALSE(llmfp_shares_claim(shares, &go_on, &chunk));
     check_each_once(times, n);
     free(times);
     llmfp_shares_close(shares);
@@ -142,14 +144,14 @@ static void stop_leaves_nothing(void)
         struct llmfp_shares *shares = opened();
         llmfp_shares_deal(shares, n);
         uint64_t chunk = 0;
-        CU_ASSERT_TRUE(llmfp_shares_claim(shares, &never, &chunk));
+        CU_ASSERT_TRUE(llmfp_shares_claim(shares, &go_on, &chunk));
         MPI_Barrier(ranks.handle);
         if (ranks.rank == stopper) {
             llmfp_shares_stop(shares);
         }
         MPI_Barrier(ranks.handle);
-        CU_ASSERT_FALSE(llmfp_shares_claim(shares, &never, &chunk));
-        CU_ASSERT_FALSE(llmfp_shares_claim(shares, &never, &chunk));
+        CU_ASSERT_FALSE(llmfp_shares_claim(shares, &go_on, &chunk));
+        CU_ASSERT_FALSE(llmfp_shares_claim(shares, &go_on, &chunk));
 
         /* What was stopped can be dealt anew. */
         int *times = calloc(n, sizeof *times);
@@ -161,6 +163,30 @@ static void stop_leaves_nothing(void)
     }
 }
 
+/* A rank that was told to stop does not wait for others at work: it gets what is left
+ * at once, of any rank, and then nothing. */
+static void a_signal_ends_the_wait(void)
+{
+    const uint64_t n = 50 * (uint64_t)ranks.size;
+    struct llmfp_shares *shares = opened();
+    int *times = calloc(n, sizeof *times);
+    llmfp_shares_deal(shares, n);
+    if (ranks.rank == 0) {
+        uint64_t chunk = 0;
+        while (llmfp_shares_claim(shares, &stop_now, &chunk)) {
+            CU_ASSERT_TRUE(chunk < n);
+            times[chunk < n ? chunk : 0]++;
+        }
+    }
+    MPI_Barrier(ranks.handle);
+    uint64_t chunk = 0;
+    CU_ASSERT_FALSE(llmfp_shares_claim(shares, &stop_now, &chunk));
+    CU_ASSERT_FALSE(llmfp_shares_claim(shares, &go_on, &chunk));
+    check_each_once(times, n);
+    free(times);
+    llmfp_shares_close(shares);
+}
+
 /* All ranks may stop at the same moment, as they do on a signal to the whole job. */
 static void all_may_stop_at_once(void)
 {
@@ -168,7 +194,7 @@ static void all_may_stop_at_once(void)
     llmfp_shares_deal(shares, 100);
     llmfp_shares_stop(shares);
     uint64_t chunk = 0;
-    CU_ASSERT_FALSE(llmfp_shares_claim(shares, &never, &chunk));
+    CU_ASSERT_FALSE(llmfp_shares_claim(shares, &go_on, &chunk));
     MPI_Barrier(ranks.handle);
     llmfp_shares_close(shares);
     llmfp_shares_close(NULL);
@@ -177,4 +203,4 @@ static void all_may_stop_at_once(void)
 MPI_TEST_PROGRAM("shares", TEST(every_chunk_is_claimed_once),
                  TEST(own_share_comes_first_and_in_order), TEST(a_slow_rank_is_relieved),
                  TEST(a_stalled_rank_is_relieved), TEST(stop_leaves_nothing),
-                 TEST(all_may_stop_at_once))
+                 TEST(a_signal_ends_the_wait), TEST(all_may_stop_at_once))
