@@ -1,161 +1,19 @@
-/* float16.c - kernels of the 16-bit floats, F16 and BF16.
- *
- * Long runs are counted: how often each of the 65,536 patterns occurs is a
- * complete summary, one increment per element. Short runs, for which walking the
- * table would cost more than the elements, are summed by exponent.
- * Sources: IEEE 754 binary16; BF16 is the upper half of IEEE 754 binary32.     */
-#include <stdlib.h>
-#include <string.h>
-
-#include "bytes.h"
-#include "float_bits.h"
+/* float16.c - kernels of the 16-bit floats, F16 and BF16, both of which widen to
+ * floats exactly. Sources: IEEE 754 binary16; BF16 is the upper half of IEEE 754
+ * binary32.                                                                    */
+#include "float_sums.h"
 #include "kernels.h"
 
-enum {
-    PATTERNS = 1 << 16,
-    SIGN = 1 << 15,
-    SHORT_RUN = 1 << 16, /* elements; below it the table does not pay */
-    /* m^2 < 2^22 and at most 2^30 elements a block: every sum stays below 2^62. */
-    MOST_IN_BLOCK = 1 << 30
-};
+typedef void widen_function(unsigned char *patterns, const unsigned char *bytes, size_t n);
 
-static const struct float_format f16 = {16, 10, 15};
-static const struct float_format bf16 = {16, 7, 127};
-
-/* What a block of elements adds up to, in integers. */
-struct block {
-    int64_t sum[256]; /* by biased exponent: sum of +-m, and of m^2 */
-    uint64_t squares[256];
-    uint64_t zeros;
-    uint64_t nonfinite;
-    int32_t smallest; /* patterns as order keys; smallest > largest: none */
-    int32_t largest;
-};
-
-/* Sign and magnitude of a pattern as an integer that compares as the values do. */
-static int32_t order_key(uint32_t pattern)
+static void add_widened(struct float_sums *sums, widen_function *widen, const unsigned char *bytes,
+                        uint64_t n)
 {
-    const int32_t magnitude = (int32_t)(pattern & (SIGN - 1));
-    return (pattern & SIGN) != 0 ? -magnitude : magnitude;
-}
-
-static double value_of_key(const struct float_format *format, int32_t key)
-{
-    const double value = value_of_bits(format, (uint64_t)(key < 0 ? -key : key));
-    return key < 0 ? -value : value;
-}
-
-static void note_range(struct block *block, int32_t key)
-{
-    block->smallest = key < block->smallest ? key : block->smallest;
-    block->largest = key > block->largest ? key : block->largest;
-}
-
-static void sum_short_run(const struct float_format *format, struct block *block,
-                          const unsigned char *bytes, uint64_t n)
-{
-    const uint32_t mantissa_mask = (1U << format->mantissa_bits) - 1;
-    const uint32_t infinity = (SIGN - 1) & ~mantissa_mask;
-    for (uint64_t i = 0; i < n; i++) {
-        const uint32_t pattern = llmfp_load_u16(bytes + 2 * i);
-        const uint32_t magnitude = pattern & (SIGN - 1);
-        if (magnitude >= infinity) {
-            block->nonfinite++;
-            continue;
-        }
-        const uint32_t biased = magnitude >> format->mantissa_bits;
-        const int64_t m =
-            (int64_t)((magnitude & mantissa_mask) | (biased > 0 ? mantissa_mask + 1 : 0));
-        block->sum[biased] += (pattern & SIGN) != 0 ? -m : m;
-        block->squares[biased] += (uint64_t)(m * m);
-        block->zeros += magnitude == 0;
-        note_range(block, order_key(pattern));
-    }
-}
-
-/* Two tables, so that equal neighbours do not wait for each other's increment. */
-static void count_patterns(uint32_t *counts, const unsigned char *bytes, uint64_t n)
-{
-    uint32_t *even = counts;
-    uint32_t *odd = counts + PATTERNS;
-    uint64_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-        const uint64_t four = llmfp_load_u64(bytes + 2 * i);
-        even[four & 0xFFFF]++;
-        odd[four >> 16 & 0xFFFF]++;
-        even[four >> 32 & 0xFFFF]++;
-        odd[four >> 48]++;
-    }
-    for (; i < n; i++) {
-        even[llmfp_load_u16(bytes + 2 * i)]++;
-    }
-}
-
-static void sum_counts(const struct float_format *format, struct block *block,
-                       const uint32_t *counts)
-{
-    const uint32_t mantissa_mask = (1U << format->mantissa_bits) - 1;
-    const uint32_t infinity = (SIGN - 1) & ~mantissa_mask;
-    for (uint32_t magnitude = 0; magnitude < SIGN; magnitude++) {
-        const int64_t positive = (int64_t)counts[magnitude] + (int64_t)counts[PATTERNS + magnitude];
-        const int64_t negative =
-            (int64_t)counts[magnitude | SIGN] + (int64_t)counts[PATTERNS + (magnitude | SIGN)];
-        if ((positive | negative) == 0) {
-            continue;
-        }
-        if (magnitude >= infinity) {
-            block->nonfinite += (uint64_t)(positive + negative);
-            continue;
-        }
-        const uint32_t biased = magnitude >> format->mantissa_bits;
-        const int64_t m =
-            (int64_t)((magnitude & mantissa_mask) | (biased > 0 ? mantissa_mask + 1 : 0));
-        block->sum[biased] += m * (positive - negative);
-        block->squares[biased] += (uint64_t)(m * m * (positive + negative));
-        block->zeros += magnitude == 0 ? (uint64_t)(positive + negative) : 0;
-        if (positive > 0) {
-            note_range(block, (int32_t)magnitude);
-        }
-        if (negative > 0) {
-            note_range(block, -(int32_t)magnitude);
-        }
-    }
-}
-
-static void add_block(const struct float_format *format, struct llmfp_moments *moments,
-                      const struct block *block, uint64_t n)
-{
-    const int n_bins = 1 << (15 - format->mantissa_bits);
-    for (int biased = 0; biased < n_bins; biased++) {
-        if (block->squares[biased] != 0) {
-            const int exponent = bin_exponent(format, biased);
-            llmfp_moments_add_sum(moments, block->sum[biased], exponent);
-            llmfp_moments_add_square(moments, block->squares[biased], 2 * exponent);
-        }
-    }
-    llmfp_moments_add_counts(moments, n, block->zeros, block->nonfinite);
-    if (block->smallest <= block->largest) {
-        llmfp_moments_add_range(moments, value_of_key(format, block->smallest),
-                                value_of_key(format, block->largest));
-    }
-}
-
-static void add_16_bits(const struct float_format *format, struct llmfp_moments *moments,
-                        const unsigned char *bytes, uint64_t n)
-{
+    unsigned char patterns[4 * BLOCK];
     while (n > 0) {
-        const uint64_t n_block = n < MOST_IN_BLOCK ? n : MOST_IN_BLOCK;
-        struct block block = {.smallest = INT32_MAX, .largest = INT32_MIN};
-        uint32_t *counts =
-            n_block < SHORT_RUN ? NULL : calloc((size_t)2 * PATTERNS, sizeof *counts);
-        if (counts != NULL) {
-            count_patterns(counts, bytes, n_block);
-            sum_counts(format, &block, counts);
-            free(counts);
-        } else { /* short, or no memory for the table: the same numbers, slower */
-            sum_short_run(format, &block, bytes, n_block);
-        }
-        add_block(format, moments, &block, n_block);
+        const size_t n_block = n < BLOCK ? (size_t)n : BLOCK;
+        widen(patterns, bytes, n_block);
+        llmfp_float_sums_add(sums, patterns, n_block);
         bytes += 2 * n_block;
         n -= n_block;
     }
@@ -163,10 +21,16 @@ static void add_16_bits(const struct float_format *format, struct llmfp_moments 
 
 void llmfp_add_f16(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    add_16_bits(&f16, moments, elements->bytes, elements->n_elements);
+    struct float_sums sums;
+    llmfp_float_sums_begin(&sums, moments, llmfp_float_sums_kernels(), -24);
+    add_widened(&sums, sums.kernels->widen_f16, elements->bytes, elements->n_elements);
+    llmfp_float_sums_end(&sums);
 }
 
 void llmfp_add_bf16(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    add_16_bits(&bf16, moments, elements->bytes, elements->n_elements);
+    struct float_sums sums;
+    llmfp_float_sums_begin(&sums, moments, llmfp_float_sums_kernels(), -133);
+    add_widened(&sums, sums.kernels->widen_bf16, elements->bytes, elements->n_elements);
+    llmfp_float_sums_end(&sums);
 }
