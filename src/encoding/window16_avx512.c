@@ -85,7 +85,8 @@ TARGET static inline __m512i set_aside(__m512i x, __m512i magnitude, __mmask32 o
     sums->zeros += (unsigned)__builtin_popcount(zero);
     note_range(lanes, ~out, x);
     if (out != 0) {
-        _mm512_mask_compressstoreu_epi16(*outside, out, x);
+        /* Through a register: compressing to memory is very slow on some processors. */
+        _mm512_storeu_si512(*outside, _mm512_maskz_compress_epi16(out, x));
         *outside += __builtin_popcount(out);
         x = _mm512_maskz_mov_epi16(~out, x);
     }
