@@ -118,7 +118,7 @@ TARGET static inline size_t add(bool bf16, const struct window16 *window,
     uint16_t *next = outside;
     __m256i total = _mm256_setzero_si256();
     for (size_t i = 0; i < n;) {
-        const size_t end = n - i < ROUNDS * 16 ? n : i + ROUNDS * 16;
+        const size_t end = n - i < (size_t)ROUNDS * 16 ? n : i + (size_t)ROUNDS * 16;
         __m256i sum = _mm256_setzero_si256();
         for (; i < end; i += 16) {
             __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 2 * i));

@@ -108,7 +108,7 @@ TARGET static inline size_t add(bool bf16, const struct window16 *window,
     uint16_t *next = outside;
     __m512i total = _mm512_setzero_si512();
     for (size_t i = 0; i < n;) {
-        const size_t end = n - i < ROUNDS * 32 ? n : i + ROUNDS * 32;
+        const size_t end = n - i < (size_t)ROUNDS * 32 ? n : i + (size_t)ROUNDS * 32;
         __m512i sum = _mm512_setzero_si512();
         for (; i < end; i += 32) {
             __m512i x = _mm512_loadu_si512(bytes + 2 * i);

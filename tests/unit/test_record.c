@@ -52,7 +52,7 @@ static void shortest_sums(void)
         CU_ASSERT_TRUE(value_of(sum.limbs, sum.n_limbs, sum.exponent) == wanted);
         int64_t placed[4];
         llmfp_sum_place(&sum, placed, 4, 0);
-        CU_ASSERT_TRUE(value_of(placed, 3, 0) + ((llmfp_i128)placed[3] << 96) == wanted);
+        CU_ASSERT_TRUE(value_of(placed, 3, 0) + placed[3] * ((llmfp_i128)1 << 96) == wanted);
         for (int k = 0; k < 3; k++) {
             CU_ASSERT_TRUE(placed[k] >= 0 && placed[k] <= UINT32_MAX);
         }
