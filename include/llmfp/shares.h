@@ -3,9 +3,11 @@
  * Chunks 0 .. n - 1 are dealt evenly: rank r's share is n r / size .. n (r + 1) / size.
  * A rank claims chunks of its own share first, in order. When that is done it takes
  * from ranks whose remaining share would otherwise hold everybody: those that, at
- * their pace so far, need clearly longer than a moment. So ranks of equal speed read
- * equal bytes, and a slow or stalled rank is relieved. One counter a rank, in a
- * one-sided MPI window, is all the traffic there is.                             */
+ * their pace so far, need clearly longer than a moment. It takes at most a twentieth
+ * of its own share in this way, so that no rank reads more than 1.05 times the mean
+ * plus one chunk, unless a rank is slow indeed: when, watched for half a second, it
+ * would hold the others for half of the time so far, it is relieved without bound.
+ * Two counters a rank, in a one-sided MPI window, are all the traffic there is.   */
 #ifndef LLMFP_SHARES_H
 #define LLMFP_SHARES_H
 

@@ -1,6 +1,7 @@
 /* start.c - see start.h. */
 #include "start.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,11 +17,10 @@ static bool exists(const char *path)
 char *start_journal_path(const char *output)
 {
     static const char suffix[] = ".journal";
-    const size_t length = strlen(output);
-    char *path = malloc(length + sizeof suffix);
+    const size_t size_bytes = strlen(output) + sizeof suffix;
+    char *path = malloc(size_bytes);
     if (path != NULL) {
-        memcpy(path, output, length);
-        memcpy(path + length, suffix, sizeof suffix);
+        (void)snprintf(path, size_bytes, "%s%s", output, suffix);
     }
     return path;
 }

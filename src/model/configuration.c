@@ -65,24 +65,22 @@ static void refuse(struct reader *reader, const char *key, const cJSON *item, co
                        item->valuedouble, wanted);
         return;
     }
-    char text[80] = "an object";
+    char shown[80];
+    const char *kind = "an object";
     if (cJSON_IsString(item)) {
-        llmfp_escape(text, sizeof text, item->valuestring, strlen(item->valuestring));
-        reader->status = llmfp_fail(
-            reader->error, LLMFP_CHECKPOINT,
-            "config.json: \"%s\" is \"%s\", but must be %s; correct the file", key, text, wanted);
-        return;
-    }
-    if (cJSON_IsBool(item)) {
-        strcpy(text, cJSON_IsTrue(item) ? "true" : "false");
+        llmfp_escape(shown, sizeof shown, item->valuestring, strlen(item->valuestring));
+        kind = shown;
+    } else if (cJSON_IsBool(item)) {
+        kind = cJSON_IsTrue(item) ? "true" : "false";
     } else if (cJSON_IsArray(item)) {
-        strcpy(text, "a list");
+        kind = "a list";
     } else if (cJSON_IsNull(item)) {
-        strcpy(text, "null");
+        kind = "null";
     }
+    const char *quote = cJSON_IsString(item) ? "\"" : "";
     reader->status = llmfp_fail(reader->error, LLMFP_CHECKPOINT,
-                                "config.json: \"%s\" is %s, but must be %s; correct the file", key,
-                                text, wanted);
+                                "config.json: \"%s\" is %s%s%s, but must be %s; correct the file",
+                                key, quote, kind, quote, wanted);
 }
 
 static bool is_size(const cJSON *item)

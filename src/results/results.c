@@ -123,7 +123,8 @@ enum llmfp_status llmfp_results_write(const struct llmfp_communicator *communica
     *likeness = (struct llmfp_likeness){0};
     /* In the same folder, so that the rename is atomic. */
     static const char suffix[] = ".part";
-    char *path = malloc(strlen(request->output) + sizeof suffix);
+    const size_t path_bytes = strlen(request->output) + sizeof suffix;
+    char *path = malloc(path_bytes);
     enum llmfp_status status = LLMFP_OK;
     if (path == NULL) {
         status = llmfp_fail_memory(error, strlen(request->output), "a path");
@@ -133,8 +134,7 @@ enum llmfp_status llmfp_results_write(const struct llmfp_communicator *communica
         free(path);
         return status;
     }
-    memcpy(path, request->output, strlen(request->output));
-    memcpy(path + strlen(request->output), suffix, sizeof suffix);
+    (void)snprintf(path, path_bytes, "%s%s", request->output, suffix);
     status = write_file(communicator, request, path, likeness, error);
     if (communicator->rank == 0) {
         if (status == LLMFP_OK) {

@@ -3,8 +3,9 @@
  * What is fastest depends on where the bytes are. In the page cache, computing on a
  * mapping saves the copy that pread makes. On a disk, pread of large pieces with the
  * next ones announced keeps the disk busy while this rank computes. On network and
- * parallel file systems mappings are slow and their errors are signals: always pread. */
-#define _GNU_SOURCE /* preadv2, O_DIRECT, MADV_POPULATE_READ */
+ * parallel file systems mappings are slow and their errors are signals: always pread.
+ *
+ * Compiled with _GNU_SOURCE, for preadv2, O_DIRECT and madvise.                          */
 #include "reader.h"
 
 #include <errno.h>
@@ -48,7 +49,8 @@ struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io)
 {
     struct reader *reader = calloc(1, sizeof *reader);
     void *buffer = NULL;
-    if (reader != NULL && posix_memalign(&buffer, PAGE, (size_t)most_bytes + 2 * PAGE) != 0) {
+    if (reader != NULL &&
+        posix_memalign(&buffer, PAGE, (size_t)most_bytes + (size_t)2 * PAGE) != 0) {
         free(reader);
         return NULL;
     }
