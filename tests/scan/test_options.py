@@ -76,8 +76,8 @@ class Plain(Options):
         quiet = self.run_here("-q", "-o", "q.h5", "manifest.txt")
         self.equal(program.Run(0, "", quiet.err, 0, []).errors(), [])
         self.equal(quiet.err, "", "-q: standard error")
-        plain = self.run_here("-o", "p.h5", "manifest.txt")
-        verbose = self.run_here("-v", "-o", "v.h5", "manifest.txt")
+        plain = self.run_here("--progress=none", "-o", "p.h5", "manifest.txt")
+        verbose = self.run_here("-v", "--progress=none", "-o", "v.h5", "manifest.txt")
         self.check(len(verbose.err) + len(verbose.out) > len(plain.err) + len(plain.out),
                    f"-v says no more\n{verbose.tell()}\n{plain.tell()}")
         self.same("q.h5", "v.h5")
