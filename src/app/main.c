@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "command.h"
+#include "llmfp/isa.h"
 #include "options.h"
 #include "stop_signal.h"
 #include "version.h"
@@ -98,7 +99,10 @@ int main(int argc, char **argv)
 {
     struct options options;
     struct llmfp_error error = {LLMFP_OK, ""};
-    const enum llmfp_status parsed = options_parse(argc, argv, &options, &error);
+    enum llmfp_status parsed = options_parse(argc, argv, &options, &error);
+    if (parsed == LLMFP_OK) {
+        parsed = llmfp_isa_check(&error);
+    }
     const int answer = answer_at_once(parsed, &options, &error);
     if (answer >= 0) {
         return answer;

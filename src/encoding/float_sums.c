@@ -1,0 +1,268 @@
+/* float_sums.c - blocks to windows, the rest to bins. See float_sums.h.        */
+#include "float_sums.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "bytes.h"
+
+enum {
+    INFINITE = 0x7F800000,
+    /* m^2 < 2^48: 2^16 of them in all copies stay below 2^64. */
+    MOST_BINNED = 1 << 16,
+    FEW = 64 /* outside elements that are cheaper one by one than in a window of their own */
+};
+
+const struct window_kernels *llmfp_float_sums_kernels(void)
+{
+    switch (llmfp_isa_chosen()) {
+#if defined(__x86_64__)
+    case LLMFP_ISA_AVX512:
+        return &llmfp_window_avx512;
+    case LLMFP_ISA_AVX2:
+        return &llmfp_window_avx2;
+#elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    case LLMFP_ISA_NEON:
+        return &llmfp_window_neon;
+#endif
+    default:
+        return &llmfp_window_portable;
+    }
+}
+
+void llmfp_float_sums_begin(struct float_sums *sums, struct llmfp_moments *moments,
+                            const struct window_kernels *kernels, int lowest_exponent)
+{
+    sums->moments = moments;
+    sums->kernels = kernels;
+    sums->lowest_exponent = lowest_exponent;
+    sums->count = 0;
+    sums->zeros = 0;
+    sums->nonfinite = 0;
+    sums->smallest = INT32_MAX;
+    sums->largest = INT32_MIN;
+    sums->n_binned = 0;
+}
+
+/* Add sums in units of 2^exponent and 2^(2 exponent). The unit of a float may be finer
+ * than the encoding's, and than the limbs reach: then the low bits are zeros. */
+static void add_scaled(struct float_sums *sums, llmfp_i128 sum, llmfp_u128 squares, int exponent)
+{
+    const int excess = exponent < sums->lowest_exponent ? sums->lowest_exponent - exponent : 0;
+    /* A multiple of 2^excess; dividing, because shifts of negative values are not portable. */
+    if (sum != 0) {
+        llmfp_moments_add_sum(sums->moments, sum / ((llmfp_i128)1 << excess), exponent + excess);
+    }
+    if (squares != 0) {
+        llmfp_moments_add_square(sums->moments, squares >> (2 * excess), 2 * (exponent + excess));
+    }
+}
+
+static int32_t order_key(uint32_t pattern)
+{
+    const int32_t magnitude = (int32_t)(pattern & INT32_MAX);
+    return pattern >> 31 != 0 ? -magnitude : magnitude;
+}
+
+static void note_range(struct float_sums *sums, int32_t smallest, int32_t largest)
+{
+    sums->smallest = smallest < sums->smallest ? smallest : sums->smallest;
+    sums->largest = largest > sums->largest ? largest : sums->largest;
+}
+
+/* -- One by one ------------------------------------------------------------- */
+
+static void empty_bins(struct float_sums *sums)
+{
+    for (uint32_t bin = sums->first_bin; sums->n_binned > 0 && bin <= sums->last_bin; bin++) {
+        int64_t sum = 0;
+        uint64_t squares = 0;
+        for (int copy = 0; copy < BIN_COPIES; copy++) {
+            sum += sums->sum[copy][bin];
+            squares += sums->squares[copy][bin];
+            sums->sum[copy][bin] = 0;
+            sums->squares[copy][bin] = 0;
+        }
+        add_scaled(sums, sum, squares, (int)(bin > 0 ? bin : 1) - 150);
+    }
+    sums->n_binned = 0;
+}
+
+static void make_room_in_bins(struct float_sums *sums, size_t n)
+{
+    if (sums->n_binned + n > MOST_BINNED) {
+        empty_bins(sums);
+    }
+    if (sums->n_binned == 0) {
+        memset(sums->sum, 0, sizeof sums->sum);
+        memset(sums->squares, 0, sizeof sums->squares);
+        sums->first_bin = FLOAT_BINS;
+        sums->last_bin = 0;
+    }
+    sums->n_binned += (uint32_t)n;
+}
+
+/* Copies of the bins, so that equal neighbours do not wait for each other. */
+static void add_one_by_one(struct float_sums *sums, const unsigned char *bytes, size_t n)
+{
+    make_room_in_bins(sums, n);
+    int32_t smallest = INT32_MAX;
+    int32_t largest = INT32_MIN;
+    uint32_t first = sums->first_bin;
+    uint32_t last = sums->last_bin;
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t pattern = llmfp_load_u32(bytes + 4 * i);
+        const uint32_t magnitude = pattern & INT32_MAX;
+        if (magnitude >= INFINITE) {
+            sums->nonfinite++;
+            continue;
+        }
+        const uint32_t bin = magnitude >> 23;
+        const int64_t m = (int64_t)((magnitude & 0x7FFFFF) | (bin > 0 ? 0x800000U : 0U));
+        const int64_t sign = -(int64_t)(pattern >> 31); /* 0 or -1 */
+        sums->sum[i % BIN_COPIES][bin] += (m ^ sign) - sign;
+        sums->squares[i % BIN_COPIES][bin] += (uint64_t)(m * m);
+        sums->zeros += magnitude == 0;
+        const int32_t key = order_key(pattern);
+        smallest = key < smallest ? key : smallest;
+        largest = key > largest ? key : largest;
+        first = bin < first ? bin : first;
+        last = bin > last ? bin : last;
+    }
+    sums->first_bin = first;
+    sums->last_bin = last;
+    note_range(sums, smallest, largest);
+}
+
+/* All elements are subnormal or zero: their patterns are integers. */
+static void add_subnormals(struct float_sums *sums, const unsigned char *bytes, size_t n)
+{
+    int64_t sum = 0;
+    uint64_t squares = 0; /* n 2^46 <= 2^59 */
+    uint64_t zeros = 0;
+    for (size_t i = 0; i < n; i++) {
+        const int32_t key = order_key(llmfp_load_u32(bytes + 4 * i));
+        sum += key;
+        squares += (uint64_t)((int64_t)key * key);
+        zeros += key == 0;
+    }
+    sums->zeros += zeros;
+    add_scaled(sums, sum, squares, 1 - 150);
+}
+
+/* -- In windows ------------------------------------------------------------- */
+
+/* Smallest and largest as order keys from the largest patterns (window.h); the ends
+ * that those leave open, where all elements have one sign, by looking again. */
+static void note_block_range(struct float_sums *sums, struct largest most,
+                             const unsigned char *bytes, size_t n, size_t element_bytes)
+{
+    int32_t largest = most.as_signed;
+    int32_t smallest = order_key(most.as_unsigned);
+    if (most.as_signed < 0 || most.as_unsigned <= INT32_MAX) {
+        uint32_t least_unsigned = UINT32_MAX; /* all of one sign: the least magnitude */
+        for (size_t i = 0; i < n; i++) {
+            const uint32_t pattern = element_bytes == 4
+                                         ? llmfp_load_u32(bytes + 4 * i)
+                                         : (uint32_t)llmfp_load_u16(bytes + 2 * i) << 16;
+            least_unsigned = pattern < least_unsigned ? pattern : least_unsigned;
+        }
+        if (most.as_signed < 0) {
+            largest = order_key(least_unsigned);
+        } else {
+            smallest = (int32_t)least_unsigned;
+        }
+    }
+    note_range(sums, smallest, largest);
+}
+
+static uint32_t largest_magnitude(struct largest most)
+{
+    const uint32_t positive = most.as_signed > 0 ? (uint32_t)most.as_signed : 0;
+    const uint32_t negative = most.as_unsigned > INT32_MAX ? most.as_unsigned & INT32_MAX : 0;
+    return positive > negative ? positive : negative;
+}
+
+/* Place the window so that its top is at the largest magnitude. */
+static struct window place_window(uint32_t magnitude, int binades)
+{
+    const int lowest = (int)(magnitude >> 23) - (binades - 1);
+    return (struct window){.lowest = lowest > 1 ? (uint32_t)lowest : 1U};
+}
+
+static void add_window_sums(struct float_sums *sums, const struct window *window)
+{
+    sums->zeros += window->zeros;
+    add_scaled(sums, window->sum, window->squares, (int)window->lowest - 150);
+}
+
+/* Sum n patterns, a multiple of CHUNK, all finite; `magnitude` is the largest. Windows go
+ * down until few elements are left: each is 19 binades below the last one at least. */
+static void add_in_windows(struct float_sums *sums, const unsigned char *bytes, size_t n,
+                           uint32_t magnitude)
+{
+    unsigned char outside[4 * (BLOCK + SPARE)];
+    size_t n_left = n;
+    while (n_left >= FEW) {
+        const size_t n_window = n_left - n_left % CHUNK;
+        const size_t n_end = n_left - n_window;
+        unsigned char end[4 * CHUNK];
+        memcpy(end, bytes + 4 * n_window, 4 * n_end);
+        size_t n_outside = 0;
+        if (magnitude >> 23 == 0) {
+            add_subnormals(sums, bytes, n_window);
+        } else {
+            struct window window = place_window(magnitude, WINDOW_BINADES);
+            n_outside = sums->kernels->add(&window, bytes, n_window, outside);
+            add_window_sums(sums, &window);
+        }
+        memcpy(outside + 4 * n_outside, end, 4 * n_end);
+        n_left = n_outside + n_end;
+        bytes = outside;
+        if (n_left >= FEW) {
+            magnitude = largest_magnitude(sums->kernels->largest(bytes, n_left - n_left % CHUNK));
+        }
+    }
+    if (n_left > 0) {
+        add_one_by_one(sums, bytes, n_left);
+    }
+}
+
+void llmfp_float_sums_add(struct float_sums *sums, const unsigned char *bytes, size_t n)
+{
+    const bool in_windows = sums->kernels != NULL && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
+    const size_t n_window = in_windows ? n - n % CHUNK : 0;
+    size_t n_done = 0;
+    sums->count += n;
+    if (n_window > 0) {
+        const struct largest most = sums->kernels->largest(bytes, n_window);
+        const uint32_t magnitude = largest_magnitude(most);
+        if (magnitude < INFINITE) {
+            note_block_range(sums, most, bytes, n_window, 4);
+            add_in_windows(sums, bytes, n_window, magnitude);
+            n_done = n_window;
+        }
+    }
+    if (n_done < n) {
+        add_one_by_one(sums, bytes + 4 * n_done, n - n_done);
+    }
+}
+
+static double value_of_key(int32_t key)
+{
+    const uint32_t magnitude = (uint32_t)(key < 0 ? -key : key);
+    const uint32_t biased = magnitude >> 23;
+    const uint32_t m = (magnitude & 0x7FFFFF) | (biased > 0 ? 0x800000U : 0U);
+    const double value = ldexp((double)m, (int)(biased > 0 ? biased : 1) - 150);
+    return key < 0 ? -value : value;
+}
+
+void llmfp_float_sums_end(struct float_sums *sums)
+{
+    empty_bins(sums);
+    llmfp_moments_add_counts(sums->moments, sums->count, sums->zeros, sums->nonfinite);
+    if (sums->smallest <= sums->largest) {
+        llmfp_moments_add_range(sums->moments, value_of_key(sums->smallest),
+                                value_of_key(sums->largest));
+    }
+}

@@ -1,0 +1,256 @@
+/* test_kernels.c - the kernels of every instruction set agree with the portable ones to the
+ * bit, for every class of input, length and alignment. */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cunit_main.h"
+#include "llmfp/encoding.h"
+#include "llmfp/isa.h"
+#include "llmfp/moments.h"
+
+enum { MOST_ELEMENTS = 1 << 17, MOST_VALUES = 512 };
+
+static uint64_t random_state = 0x9E3779B97F4A7C15U;
+
+static uint64_t next_random(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+
+/* Sum of four uniform numbers: near enough to a Gaussian, of deviation 0.02 or so. */
+static double gaussian(void)
+{
+    double sum = 0;
+    for (int i = 0; i < 4; i++) {
+        sum += (double)(next_random() >> 11) * 0x1p-53 - 0.5;
+    }
+    return sum * 0.035;
+}
+
+/* The classes of values; element i of n. */
+enum class {
+    GAUSSIAN,
+    CONSTANT,
+    NEAR_ONE,
+    WIDE,
+    SUBNORMAL,
+    SORTED,
+    ALTERNATING,
+    SOME_ZEROS,
+    ALL_ZEROS,
+    OUTLIERS,
+    FAR_OUTLIERS,
+    NEGATIVE,
+    NONFINITE,
+    WINDOW_EDGES,
+    MOVING,
+    N_CLASSES
+};
+
+static double value_of(enum class class, size_t i, size_t n)
+{
+    const double g = gaussian();
+    const uint64_t r = next_random();
+    switch (class) {
+    case CONSTANT:
+        return -0.0123;
+    case NEAR_ONE:
+        return 1.0 + g * 0.01;
+    case WIDE:
+        return ldexp(g, (int)(r % 60) - 40);
+    case SUBNORMAL:
+        return ldexp(g, -128);
+    case SORTED:
+        return ((double)i / (double)n - 0.5) * 3;
+    case ALTERNATING:
+        return i % 2 == 0 ? fabs(g) : -fabs(g);
+    case SOME_ZEROS:
+        return r % 10 < 3 ? (r % 2 == 0 ? 0.0 : -0.0) : g;
+    case ALL_ZEROS:
+        return r % 2 == 0 ? 0.0 : -0.0;
+    case OUTLIERS:
+        return r % 100 == 0 ? g * 1000 : g;
+    case FAR_OUTLIERS:
+        return r % 100 == 0 ? ldexp(g, 60 - (int)(r / 100 % 2) * 120) : g;
+    case NEGATIVE:
+        return -fabs(g) - 0x1p-20;
+    case NONFINITE:
+        return r % 50 == 0 ? INFINITY : r % 51 == 0 ? -(double)NAN : g;
+    case WINDOW_EDGES:
+        return ldexp(r % 2 == 0 ? 1.0 : -1.9921875, -(int)(r / 2 % 18));
+    case MOVING:
+        return ldexp(g, -(int)(i * 40 / n));
+    default:
+        return g;
+    }
+}
+
+static void store(enum llmfp_encoding_id id, double value, unsigned char *bytes)
+{
+    const float f32 = (float)value;
+    uint32_t bits;
+    memcpy(&bits, &f32, 4);
+    uint16_t half = (uint16_t)(bits >> 16); /* BF16 */
+    switch (id) {
+    case LLMFP_F64:
+        memcpy(bytes, &value, 8);
+        return;
+    case LLMFP_F32:
+        memcpy(bytes, &f32, 4);
+        return;
+    case LLMFP_F16: {
+        /* Cut, not rounded; outside the range of F16 the exponent wraps: any pattern will do. */
+        const uint32_t exponent = ((bits >> 23 & 255) - 112) & 31;
+        half = (uint16_t)((bits >> 16 & 0x8000) | exponent << 10 | (bits >> 13 & 0x3FF));
+        half = (bits & INT32_MAX) == 0 ? (uint16_t)(bits >> 16) : half;
+        break;
+    }
+    default:
+        break;
+    }
+    if (llmfp_encoding(id)->block_bytes == 2) {
+        memcpy(bytes, &half, 2);
+    } else {
+        bytes[0] = (unsigned char)(half >> 7 ^ half); /* 8 bits: any code */
+    }
+}
+
+struct outcome {
+    int64_t additive[MOST_VALUES];
+    int64_t extreme[LLMFP_N_EXTREMES];
+};
+
+/* The moments of n elements by one instruction set, settled. */
+static void run(enum llmfp_isa isa, enum llmfp_encoding_id id, const unsigned char *bytes,
+                uint64_t n, struct outcome *outcome)
+{
+    struct llmfp_moments_layout layout = {0};
+    const struct llmfp_elements elements = {.bytes = bytes, .n_elements = n};
+    llmfp_moments_layout_cover(&layout, llmfp_encoding(id));
+    memset(outcome, 0, sizeof *outcome);
+    struct llmfp_moments moments =
+        llmfp_moments_begin(&layout, outcome->additive, outcome->extreme);
+    CU_ASSERT_EQUAL_FATAL(setenv("LLMFP_ISA", llmfp_isa_name(isa), 1), 0);
+    llmfp_encoding(id)->add(&moments, &elements);
+    llmfp_moments_settle(&moments);
+}
+
+static const enum llmfp_encoding_id floats[] = {LLMFP_F64,  LLMFP_F32,     LLMFP_F16,
+                                                LLMFP_BF16, LLMFP_F8_E4M3, LLMFP_F8_E5M2};
+enum { N_FLOATS = sizeof floats / sizeof floats[0] };
+
+static void compare(enum llmfp_encoding_id id, const unsigned char *bytes, uint64_t n,
+                    const char *what)
+{
+    static struct outcome reference;
+    static struct outcome outcome;
+    run(LLMFP_ISA_PORTABLE, id, bytes, n, &reference);
+    for (int isa = LLMFP_ISA_PORTABLE + 1; isa < LLMFP_N_ISAS; isa++) {
+        if (llmfp_isa_is_supported((enum llmfp_isa)isa)) {
+            run((enum llmfp_isa)isa, id, bytes, n, &outcome);
+            const bool same = memcmp(&reference, &outcome, sizeof outcome) == 0;
+            CU_ASSERT_TRUE(same);
+            if (!same) {
+                (void)printf("  %s %s: %s, %llu elements\n", llmfp_isa_name((enum llmfp_isa)isa),
+                             llmfp_encoding(id)->name, what, (unsigned long long)n);
+            }
+        }
+    }
+}
+
+static unsigned char *buffer; /* room for MOST_ELEMENTS doubles at any alignment */
+
+static void fill(enum llmfp_encoding_id id, enum class class, unsigned char *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        store(id, value_of(class, i, n), bytes + i * llmfp_encoding(id)->block_bytes);
+    }
+}
+
+static void every_class(void)
+{
+    static const size_t lengths[] = {0,    1,     31,    1023,  1024,  1056,
+                                     5184, 32767, 32768, 32769, 70001, MOST_ELEMENTS};
+    for (int f = 0; f < N_FLOATS; f++) {
+        for (int class = 0; class < N_CLASSES; class ++) {
+            fill(floats[f], (enum class) class, buffer, MOST_ELEMENTS);
+            for (size_t l = 0; l < sizeof lengths / sizeof lengths[0]; l++) {
+                char what[32];
+                (void)snprintf(what, sizeof what, "class %d", class);
+                compare(floats[f], buffer, lengths[l], what);
+            }
+        }
+    }
+}
+
+static void every_tail_and_alignment(void)
+{
+    for (int f = 0; f < N_FLOATS; f++) {
+        for (size_t alignment = 0; alignment < 9; alignment++) {
+            fill(floats[f], OUTLIERS, buffer + alignment, 1400);
+            for (size_t n = 1000; n < 1400; n++) {
+                compare(floats[f], buffer + alignment, n, "tail");
+            }
+        }
+    }
+}
+
+/* All patterns of 16 bits, shuffled and in order, and one exponent after the other. */
+static void every_pattern(void)
+{
+    for (int f = 0; f < N_FLOATS; f++) {
+        const size_t size = llmfp_encoding(floats[f])->block_bytes;
+        for (uint64_t i = 0; i < MOST_ELEMENTS; i++) {
+            const uint64_t pattern = size <= 2 ? i * 40503 : next_random();
+            memcpy(buffer + i * size, &pattern, size);
+        }
+        compare(floats[f], buffer, MOST_ELEMENTS, "shuffled patterns");
+        for (uint64_t i = 0; i < MOST_ELEMENTS; i++) {
+            const uint64_t pattern = size <= 2 ? i : i << 47 ^ i << 15;
+            memcpy(buffer + i * size, &pattern, size);
+        }
+        compare(floats[f], buffer, MOST_ELEMENTS, "patterns in order");
+    }
+}
+
+static void names_are_checked(void)
+{
+    struct llmfp_error error = {LLMFP_OK, ""};
+    CU_ASSERT_EQUAL(setenv("LLMFP_ISA", "sse9", 1), 0);
+    CU_ASSERT_EQUAL(llmfp_isa_check(&error), LLMFP_USAGE);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "sse9"));
+    CU_ASSERT_EQUAL(setenv("LLMFP_ISA", "portable", 1), 0);
+    CU_ASSERT_EQUAL(llmfp_isa_check(&error), LLMFP_OK);
+    CU_ASSERT_EQUAL(llmfp_isa_chosen(), LLMFP_ISA_PORTABLE);
+    CU_ASSERT_EQUAL(unsetenv("LLMFP_ISA"), 0);
+    CU_ASSERT_EQUAL(llmfp_isa_check(&error), LLMFP_OK);
+}
+
+static void with_buffer(void (*test)(void))
+{
+    buffer = malloc((size_t)8 * MOST_ELEMENTS + 64);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(buffer);
+    test();
+    free(buffer);
+}
+
+static void classes(void)
+{
+    with_buffer(every_class);
+}
+static void tails(void)
+{
+    with_buffer(every_tail_and_alignment);
+}
+static void patterns(void)
+{
+    with_buffer(every_pattern);
+}
+
+TEST_PROGRAM("kernels", TEST(classes), TEST(tails), TEST(patterns), TEST(names_are_checked))
