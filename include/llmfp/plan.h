@@ -34,6 +34,7 @@ struct llmfp_tally {
     /* Fused tensors that could not be split for certain, and why, for the first of them. */
     uint64_t n_unsplit;
     char unsplit_note[LLMFP_ERROR_TEXT_BYTES];
+    uint64_t n_scales; /* tensors that scale another one (X.weight_scale...); not applied */
 };
 
 struct llmfp_plan_cell {

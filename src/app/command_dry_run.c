@@ -59,10 +59,15 @@ static void print_tally(const struct llmfp_tally *tally)
                          llmfp_reason_text((enum llmfp_reason)i));
         }
     }
-    (void)printf("  will be read: %" PRIu64 " of %" PRIu64 " bytes (%s), %" PRIu64 " of %" PRIu64
-                 " parameters' tensors: %" PRIu64 "\n",
+    (void)printf("  will be read: %" PRIu64 " of %" PRIu64 " bytes (%s), from %" PRIu64
+                 " tensors; %" PRIu64 " parameters in all\n",
                  tally->wanted_bytes, tally->size_bytes, size_text(tally->wanted_bytes).text,
-                 tally->parameters, tally->parameters, tally->tensors[LLMFP_SCANNED]);
+                 tally->tensors[LLMFP_SCANNED], tally->parameters);
+    if (tally->n_scales > 0) {
+        (void)printf("  note: %" PRIu64 " weights have scales in tensors of their own, which are "
+                     "not applied\n",
+                     tally->n_scales);
+    }
 }
 
 static enum llmfp_status print_checkpoint(struct llmfp_batch_checkpoint *checkpoint,
@@ -79,13 +84,13 @@ static enum llmfp_status print_checkpoint(struct llmfp_batch_checkpoint *checkpo
     if (status != LLMFP_OK) {
         return status;
     }
-    (void)printf("%s: %s, %s, %zu file%s, %d layers, %zu tensors\n", label,
+    (void)printf("%s: %s, %s, files: %zu, layers: %d, tensors: %zu\n", label,
                  llmfp_format_name(checkpoint->files.format),
                  checkpoint->configuration.architecture[0] == '\0'
                      ? "architecture not known"
                      : checkpoint->configuration.architecture,
-                 checkpoint->catalog.n_files, checkpoint->catalog.n_files == 1 ? "" : "s",
-                 (int)checkpoint->tally.n_layers, checkpoint->catalog.n_tensors);
+                 checkpoint->catalog.n_files, (int)checkpoint->tally.n_layers,
+                 checkpoint->catalog.n_tensors);
     (void)printf("  %-18s %5s %5s %-8s %12s  %s\n", "role", "layer", "part", "encoding", "bytes",
                  "tensor");
     struct llmfp_arena arena = {0};

@@ -1,4 +1,4 @@
-/* float_sums.h - exact sums of blocks of floats, or of what widens to floats.
+/* float_sums.h - exact sums of blocks of floats.
  *
  * Blocks go through the window kernels; what these leave over (few elements, ends
  * of fewer than CHUNK elements, blocks with infinities or NaN) is summed one by one
@@ -34,10 +34,8 @@ const struct window_kernels *llmfp_float_sums_kernels(void);
 void llmfp_float_sums_begin(struct float_sums *sums, struct llmfp_moments *moments,
                             const struct window_kernels *kernels, int lowest_exponent);
 
-/* Add n <= BLOCK patterns of floats, little-endian at any alignment; or of BF16 by the
- * kernels for BF16, which the table must have.                           Local. */
+/* Add n <= BLOCK patterns of floats, little-endian at any alignment.      Local. */
 void llmfp_float_sums_add(struct float_sums *sums, const unsigned char *bytes, size_t n);
-void llmfp_float_sums_add_bf16(struct float_sums *sums, const unsigned char *bytes, size_t n);
 
 /* Put everything into the moments.                                       Local. */
 void llmfp_float_sums_end(struct float_sums *sums);

@@ -6,8 +6,7 @@
  * r = 2^(L - 150), the last bit of a float at exponent L, every element inside is
  * an integer below 2^(23 + WINDOW_BINADES), and so are zeros. The kernel sums
  * those exactly, counts zeros, and hands the elements below the window out, to be
- * summed in a lower window or one by one. Float is IEEE 754 binary32 here; BF16
- * and F16 widen to it exactly.                                                 */
+ * summed in a lower window or one by one. Floats are IEEE 754 binary32. */
 #ifndef LLMFP_WINDOW_H
 #define LLMFP_WINDOW_H
 
@@ -19,7 +18,6 @@
 
 enum {
     WINDOW_BINADES = 19,
-    BF16_WINDOW_BINADES = 14,
     BLOCK = 8192, /* most elements of a block: 16 or 32 KiB, in the first-level cache */
     CHUNK = 64,   /* blocks are multiples of this */
     SPARE = 64    /* elements by which lists of outside elements may be overwritten */
@@ -46,13 +44,6 @@ struct window_kernels {
     struct largest (*largest)(const unsigned char *bytes, size_t n);
     size_t (*add)(struct window *window, const unsigned char *bytes, size_t n,
                   unsigned char *outside);
-    /* The same for patterns of BF16, as floats without their lower half; NULL: widen. */
-    struct largest (*largest_bf16)(const unsigned char *bytes, size_t n);
-    size_t (*add_bf16)(struct window *window, const unsigned char *bytes, size_t n,
-                       unsigned char *outside);
-    /* To patterns of floats. F16: infinities and NaN become infinite or NaN. */
-    void (*widen_bf16)(unsigned char *patterns, const unsigned char *bytes, size_t n);
-    void (*widen_f16)(unsigned char *patterns, const unsigned char *bytes, size_t n);
 };
 
 extern const struct window_kernels llmfp_window_portable;

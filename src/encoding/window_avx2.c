@@ -27,7 +27,5 @@ static inline TARGET bool is_any(vector_i32 a)
 const struct window_kernels llmfp_window_avx2 = {
     .largest = find_largest,
     .add = add_window,
-    .widen_bf16 = widen_bf16,
-    .widen_f16 = widen_f16,
 };
 #endif

@@ -48,33 +48,10 @@ static TARGET size_t take_outside(unsigned char *inside, const unsigned char *by
     return n_outside;
 }
 
-static TARGET void widen_bf16(unsigned char *patterns, const unsigned char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i += 16) {
-        const size_t n_here = n - i < 16 ? n - i : 16;
-        const __mmask16 mask = (__mmask16)((1U << n_here) - 1);
-        const __m256i narrow = _mm256_maskz_loadu_epi16(mask, bytes + 2 * i);
-        const __m512i wide = _mm512_slli_epi32(_mm512_cvtepu16_epi32(narrow), 16);
-        _mm512_mask_storeu_epi32(patterns + 4 * i, mask, wide);
-    }
-}
-
-static TARGET void widen_f16(unsigned char *patterns, const unsigned char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i += 16) {
-        const size_t n_here = n - i < 16 ? n - i : 16;
-        const __mmask16 mask = (__mmask16)((1U << n_here) - 1);
-        const __m256i narrow = _mm256_maskz_loadu_epi16(mask, bytes + 2 * i);
-        _mm512_mask_storeu_ps(patterns + 4 * i, mask, _mm512_cvtph_ps(narrow));
-    }
-}
-
 #include "window_template.h"
 
 const struct window_kernels llmfp_window_avx512 = {
     .largest = find_largest,
     .add = add_window,
-    .widen_bf16 = widen_bf16,
-    .widen_f16 = widen_f16,
 };
 #endif

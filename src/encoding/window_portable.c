@@ -30,6 +30,4 @@ static inline bool is_any(vector_i32 a)
 const struct window_kernels llmfp_window_portable = {
     .largest = find_largest,
     .add = add_window,
-    .widen_bf16 = widen_bf16,
-    .widen_f16 = widen_f16,
 };

@@ -3,7 +3,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "bytes.h"
 #include "window.h"
 
 /* Copy a chunk to `inside` with zeros for the elements whose magnitude is below
@@ -27,27 +26,4 @@ static TARGET size_t take_outside(unsigned char *inside, const unsigned char *by
     }
     *zeros += n_low - n_outside;
     return n_outside;
-}
-
-static TARGET void widen_bf16(unsigned char *patterns, const unsigned char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        llmfp_store_u32(patterns + 4 * i, (uint32_t)llmfp_load_u16(bytes + 2 * i) << 16);
-    }
-}
-
-/* Exponents are rebiased from 15 to 127, and that of infinities and NaN from 31 to
- * 255; subnormals are made from their integers.                                */
-static TARGET void widen_f16(unsigned char *patterns, const unsigned char *bytes, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        const uint32_t pattern = llmfp_load_u16(bytes + 2 * i);
-        const uint32_t sign = (pattern & 0x8000) << 16;
-        const uint32_t magnitude = pattern & 0x7FFF;
-        const float subnormal = (float)(int32_t)magnitude * 0x1p-24F;
-        uint32_t small;
-        memcpy(&small, &subnormal, sizeof small);
-        const uint32_t normal = (magnitude << 13) + (magnitude < 0x7C00 ? 112U << 23 : 224U << 23);
-        llmfp_store_u32(patterns + 4 * i, sign | (magnitude < 0x400 ? small : normal));
-    }
 }

@@ -269,6 +269,21 @@ static void note_unsplit(struct llmfp_tally *tally, const struct llmfp_tensor *t
     }
 }
 
+/* Names that quantisers give to the scales of a weight: the stored codes are then not its
+ * values. */
+static bool is_scale(const char *name)
+{
+    static const char *const endings[] = {".weight_scale", ".weight_scale_inv"};
+    const size_t length = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        const size_t n = strlen(endings[i]);
+        if (length > n && strcmp(name + length - n, endings[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void note_layers(struct llmfp_tally *tally, const struct llmfp_mapping *mapping)
 {
     for (uint32_t i = 0; mapping->main_stack && i < mapping->n_parts; i++) {
@@ -340,6 +355,7 @@ enum llmfp_status llmfp_plan_add(struct llmfp_plan *plan, uint32_t checkpoint,
         tally->size_bytes += tensor->data.size_bytes;
         note_layers(tally, &mapping);
         note_unsplit(tally, tensor, &mapping);
+        tally->n_scales += is_scale(tensor->name);
         if (mapping.reason != LLMFP_SCANNED) {
             count_tensor(tally, mapping.reason, tensor->data.size_bytes);
         } else if (!add_tensor(plan, checkpoint, tensor, &mapping, filter, tally)) {
