@@ -1,4 +1,5 @@
 /* main.c - llmfp-scan: understand the command line, start MPI, run a command. */
+#include <hdf5.h>
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -117,6 +118,11 @@ int main(int argc, char **argv)
     llmfp_communicator_open(&communicator, MPI_COMM_WORLD);
     const int exit_status = run(&communicator, &options);
     (void)fflush(NULL);
+    if (exit_status != 0 && H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_FILE) > 0) {
+        /* A file that HDF5 could not close (a full disk): it would try again, and crash, when
+         * MPI ends. Everything has been said and saved. */
+        MPI_Abort(MPI_COMM_WORLD, exit_status);
+    }
     llmfp_communicator_close(&communicator);
     MPI_Finalize();
     /* The launcher reports the status of rank 0; the others end quietly, so that none of

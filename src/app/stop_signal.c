@@ -25,4 +25,6 @@ void stop_signal_install(void)
     for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
         sigaction(signals[i], &action, NULL);
     }
+    /* A limit on file sizes is then an error of the write that meets it. */
+    (void)signal(SIGXFSZ, SIG_IGN);
 }

@@ -8,7 +8,8 @@
 /* Becomes non-zero when a signal has come: the one thing that a handler may set. */
 extern volatile sig_atomic_t stop_signal_came;
 
-/* Local. Install the handlers (after MPI_Init, which installs some of its own). */
+/* Local. Install the handlers (after MPI_Init, which installs some of its own); SIGXFSZ is
+ * ignored, so that writes fail instead. */
 void stop_signal_install(void);
 
 #endif

@@ -171,26 +171,28 @@ struct windowed {
 
 static struct windowed windowed_bf16(void)
 {
-    struct windowed windowed = {&bf16, WINDOW16_BINADES_BF16, NULL};
+    window16_kernel *kernel = NULL;
 #if defined(__x86_64__)
-    const enum llmfp_isa isa = llmfp_isa_chosen();
-    windowed.kernel = isa == LLMFP_ISA_AVX512 ? llmfp_window16_bf16_avx512
-                      : isa == LLMFP_ISA_AVX2 ? llmfp_window16_bf16_avx2
-                                              : NULL;
+    static window16_kernel *const kernels[LLMFP_N_ISAS] = {
+        [LLMFP_ISA_AVX512] = llmfp_window16_bf16_avx512,
+        [LLMFP_ISA_AVX2] = llmfp_window16_bf16_avx2,
+    };
+    kernel = kernels[llmfp_isa_chosen()];
 #endif
-    return windowed;
+    return (struct windowed){&bf16, WINDOW16_BINADES_BF16, kernel};
 }
 
 static struct windowed windowed_f16(void)
 {
-    struct windowed windowed = {&f16, WINDOW16_BINADES_F16, NULL};
+    window16_kernel *kernel = NULL;
 #if defined(__x86_64__)
-    const enum llmfp_isa isa = llmfp_isa_chosen();
-    windowed.kernel = isa == LLMFP_ISA_AVX512 ? llmfp_window16_f16_avx512
-                      : isa == LLMFP_ISA_AVX2 ? llmfp_window16_f16_avx2
-                                              : NULL;
+    static window16_kernel *const kernels[LLMFP_N_ISAS] = {
+        [LLMFP_ISA_AVX512] = llmfp_window16_f16_avx512,
+        [LLMFP_ISA_AVX2] = llmfp_window16_f16_avx2,
+    };
+    kernel = kernels[llmfp_isa_chosen()];
 #endif
-    return windowed;
+    return (struct windowed){&f16, WINDOW16_BINADES_F16, kernel};
 }
 
 enum {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "hdf5_error.h"
@@ -55,6 +56,77 @@ static enum llmfp_status sync_path(const char *path, int flags, struct llmfp_err
     return status;
 }
 
+static enum llmfp_status set_aside(int descriptor, const char *path, uint64_t size_bytes,
+                                   struct llmfp_error *error)
+{
+    const int number = size_bytes == 0 ? 0 : posix_fallocate(descriptor, 0, (off_t)size_bytes);
+    if (number != 0) {
+        return llmfp_fail(error, LLMFP_FATAL,
+                          "'%s': cannot set aside %llu bytes for the new results file: %s; make "
+                          "room, and run again with --resume",
+                          path, (unsigned long long)size_bytes, strerror(number));
+    }
+    return LLMFP_OK;
+}
+
+/* An upper bound of the file's size: the arrays, strings with their heaps, and headers. */
+static uint64_t most_bytes(const struct survey *survey)
+{
+    const uint64_t n = survey->n_models;
+    const uint64_t cells = n * survey->n_roles * survey->n_layers;
+    uint64_t strings = 0;
+    for (size_t i = 0; i < survey->n_models; i++) {
+        const struct llmfp_record *model = &survey->models[i];
+        strings += strlen(model->label) + strlen(model->path) + strlen(model->message) +
+                   strlen(model->architecture) + strlen(model->family) + strlen(model->parent);
+    }
+    for (size_t i = 0; i < survey->n_roles; i++) {
+        strings += strlen(survey->roles[i]);
+    }
+    enum {
+        COLUMNS = 8,
+        ROW_BYTES = 12 + 8,
+        OF_STRINGS = 9 * 48,
+        OF_NUMBERS = 128,
+        HEADERS = 96 << 10
+    };
+    return cells * COLUMNS * 8 + (survey->n_roles + 1) * n * n * 8 +
+           survey->n_cells *
+               (ROW_BYTES + 8 * (uint64_t)(survey->sum_limbs + survey->square_limbs)) +
+           2 * strings + n * (OF_STRINGS + OF_NUMBERS) + survey->n_roles * 64 +
+           survey->n_layers * 4 + HEADERS;
+}
+
+/* Local, rank 0. Find out whether there is room, before HDF5 does: it cannot close a file
+ * whose last bytes do not fit. */
+static enum llmfp_status check_room(const char *path, const struct survey *survey,
+                                    struct llmfp_error *error)
+{
+    const int descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (descriptor < 0) {
+        return fail_system(error, path, "make the new results file");
+    }
+    const enum llmfp_status status = set_aside(descriptor, path, most_bytes(survey), error);
+    close(descriptor);
+    return status;
+}
+
+/* Local, rank 0. Have the file system set aside every byte of the new file now. MPI-IO may
+ * lose the error of a disk that fills up during a collective write: this one cannot. */
+static enum llmfp_status reserve(const char *path, struct llmfp_error *error)
+{
+    struct stat file;
+    const int descriptor = open(path, O_RDWR | O_CLOEXEC);
+    if (descriptor < 0) {
+        return fail_system(error, path, "reopen the new results file");
+    }
+    const enum llmfp_status status =
+        fstat(descriptor, &file) != 0 ? fail_system(error, path, "examine the new results file")
+                                      : set_aside(descriptor, path, (uint64_t)file.st_size, error);
+    close(descriptor);
+    return status;
+}
+
 /* Local, rank 0. Sync the new file, rename it over the old one, sync the folder. */
 static enum llmfp_status put_in_place(const char *made, const char *output,
                                       struct llmfp_error *error)
@@ -89,7 +161,13 @@ static enum llmfp_status write_file(const struct llmfp_communicator *communicato
     enum llmfp_status status = survey_make(communicator, request, &survey, error);
     if (status == LLMFP_OK) {
         if (communicator->rank == 0) {
-            status = create(request, &survey, path, error);
+            status = check_room(path, &survey, error);
+            if (status == LLMFP_OK) {
+                status = create(request, &survey, path, error);
+            }
+            if (status == LLMFP_OK) {
+                status = reserve(path, error);
+            }
         }
         status = llmfp_agree(communicator, status, error);
     }
