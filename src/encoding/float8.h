@@ -28,9 +28,9 @@ struct float8_sums {
     int64_t sum[FLOAT8_MOST_CLASSES];
     uint64_t squares[FLOAT8_MOST_CLASSES];
     uint64_t zeros;
-    int8_t largest_signed; /* of the codes */
-    int8_t least_signed;
-    uint8_t largest_unsigned;
+    int largest_signed; /* of the codes */
+    int least_signed;
+    int largest_unsigned;
 };
 
 #if defined(__x86_64__)

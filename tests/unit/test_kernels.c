@@ -117,7 +117,9 @@ static void store(enum llmfp_encoding_id id, double value, unsigned char *bytes)
     if (llmfp_encoding(id)->block_bytes == 2) {
         memcpy(bytes, &half, 2);
     } else {
-        bytes[0] = (unsigned char)(half >> 7 ^ half); /* 8 bits: any code */
+        /* Any code, but infinities and NaN (of either format) only for values that are. */
+        const unsigned code = (unsigned)(half >> 7 ^ half) & 0xFF;
+        bytes[0] = (unsigned char)(isfinite(value) && (code & 0x7F) >= 0x7C ? code & 0xBF : code);
     }
 }
 
@@ -141,8 +143,9 @@ static void run(enum llmfp_isa isa, enum llmfp_encoding_id id, const unsigned ch
     llmfp_moments_settle(&moments);
 }
 
-static const enum llmfp_encoding_id floats[] = {LLMFP_F64,  LLMFP_F32,     LLMFP_F16,
-                                                LLMFP_BF16, LLMFP_F8_E4M3, LLMFP_F8_E5M2};
+static const enum llmfp_encoding_id floats[] = {LLMFP_F64,         LLMFP_F32,        LLMFP_F16,
+                                                LLMFP_BF16,        LLMFP_F8_E4M3,    LLMFP_F8_E5M2,
+                                                LLMFP_F8_E4M3FNUZ, LLMFP_F8_E5M2FNUZ};
 enum { N_FLOATS = sizeof floats / sizeof floats[0] };
 
 static void compare(enum llmfp_encoding_id id, const unsigned char *bytes, uint64_t n,
