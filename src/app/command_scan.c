@@ -222,7 +222,11 @@ static enum llmfp_status run(struct command *command, struct start *start,
         status = write_results(command, start, entries, &content, error);
     }
     if (status == LLMFP_OK && messages->speaks) {
-        status = summary_print(command->options, &content, stdout, error);
+        struct llmfp_error why = {LLMFP_OK, ""};
+        if (summary_print(command->options, &content, stdout, &why) != LLMFP_OK) {
+            /* The results are in place: the exit status is theirs. */
+            message_error(messages, NULL, why.text);
+        }
         unlink(start->journal_path); /* all of it is in the results file now */
     }
     status = llmfp_agree(command->communicator, status, error);

@@ -3,6 +3,7 @@ import json
 import os
 import re
 import signal
+import subprocess
 import sys
 import time
 
@@ -71,6 +72,18 @@ class Plain(Options):
     def test_options_behind_the_manifest(self):
         self.run_here("manifest.txt", "-o", "behind.h5")
         self.check(os.path.exists(self.path("behind.h5")))
+
+    def test_summary_that_cannot_be_written(self):
+        """The results are in place, so the exit status says so; one line says what is missing."""
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run(program.command(["--progress=none", "-o", "full.h5",
+                                                   "manifest.txt"]), cwd=self.folder, timeout=120,
+                                  env=program.environment(), stdin=subprocess.DEVNULL, stdout=full,
+                                  stderr=subprocess.PIPE, text=True, check=False)
+        self.equal(done.returncode, 0, done.stderr)
+        self.check("standard output" in done.stderr and "full.h5" in done.stderr, done.stderr)
+        self.equal(results.validate(self.path("full.h5")), [])
+        self.check(not os.path.exists(self.path("full.h5.journal")), "a journal is left behind")
 
     def test_quiet_and_verbose(self):
         quiet = self.run_here("-q", "-o", "q.h5", "manifest.txt")

@@ -11,6 +11,7 @@
 #include "cunit_main.h"
 #include "llmfp/journal.h"
 #include "llmfp/record.h"
+#include "scratch.h"
 
 /* The value of limbs in units of 2^exponent, for values that fit 127 bits. */
 static llmfp_i128 value_of(const int64_t *limbs, uint32_t n, int32_t exponent)
@@ -129,20 +130,18 @@ static void records_survive_packing(void)
 
 /* ---- the journal ---- */
 
-static char folder[64];
-static char path[96];
+static struct scratch scratch;
+static const char *path;
 
 static void make_folder(void)
 {
-    (void)snprintf(folder, sizeof folder, "/tmp/llmfp-journal-XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
-    (void)snprintf(path, sizeof path, "%s/x.journal", folder);
+    scratch_begin(&scratch);
+    path = scratch_path(&scratch, "x.journal");
 }
 
 static void remove_folder(void)
 {
-    unlink(path);
-    CU_ASSERT_EQUAL(rmdir(folder), 0);
+    scratch_end(&scratch);
 }
 
 /* A journal of three records, a, b and c, closed. */
