@@ -40,16 +40,52 @@ struct llmfp_side {
     const uint64_t *shape;
 };
 
+/* In which order the elements of a tensor are stored.                          */
+enum llmfp_order {
+    LLMFP_ORDER_ROWS, /* row-major, the last axis fastest */
+    /* The last two axes the other way round: a matrix [rows, columns] is stored as
+     * [columns / interleave][rows][interleave]. Axes before them are as usual.   */
+    LLMFP_ORDER_COLUMNS,
+    LLMFP_ORDER_OTHER, /* dense, but the axes in some other order */
+    LLMFP_N_ORDERS
+};
+
+/* Elements and bytes that belong together: nothing is cut inside a block.      */
+struct llmfp_block {
+    uint64_t elements;
+    uint64_t bytes;
+};
+
+/* Numbers that a kernel needs beside the sides; which, says its encoding.       */
+enum { LLMFP_N_PARAMETERS = 4 };
+
 struct llmfp_tensor {
-    const char *name; /* as in the file */
+    const char *name; /* as in the file; of a tensor put together from several, its own */
     enum llmfp_encoding_id encoding;
     uint32_t n_dimensions; /* 0 for a scalar, which has one element */
     const uint64_t *shape; /* logical elements, slowest axis first */
     uint64_t n_elements;
-    struct llmfp_extent data; /* size_bytes = n_elements / block_elements * block_bytes */
+    struct llmfp_extent data; /* all that is stored, from the first element to the last */
+    enum llmfp_order order;
+    uint32_t interleave; /* of LLMFP_ORDER_COLUMNS; 0 stands for 1 */
+    /* {0, 0}: the encoding's. The last block may hold fewer elements than the others. */
+    struct llmfp_block block;
+    /* A view with gaps: elements are stored in runs of run_elements (whole blocks; it
+     * divides n_elements), run i from data.offset_bytes + i pitch_bytes on. 0, 0: dense. */
+    uint64_t run_elements;
+    uint64_t pitch_bytes;
+    uint64_t parameters[LLMFP_N_PARAMETERS];
     uint32_t n_sides;
     const struct llmfp_side *sides;
 };
+
+/* The blocks of a tensor, and the bytes of n consecutive elements from the start of a
+ * block on.                                                              Local. */
+struct llmfp_block llmfp_tensor_block(const struct llmfp_tensor *tensor);
+uint64_t llmfp_tensor_bytes(const struct llmfp_tensor *tensor, uint64_t n_elements);
+
+/* Where an element, the first of its block, lies in the tensor's file.    Local. */
+uint64_t llmfp_tensor_offset(const struct llmfp_tensor *tensor, uint64_t element);
 
 struct llmfp_catalog {
     struct llmfp_file *files; /* owned array, n_files; its capacity is the next power of two */

@@ -15,6 +15,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "llmfp/error.h"
+
 struct llmfp_moments;
 struct llmfp_tensor;
 
@@ -73,6 +75,11 @@ struct llmfp_encoding {
     /* Add all elements to `moments`, whose layout covers this encoding. Exact. NULL
      * for encodings without one.                                         Local. */
     void (*add)(struct llmfp_moments *moments, const struct llmfp_elements *elements);
+    /* Look at the sides of a tensor once, before `add` uses them; NULL: nothing to check.
+     * Errors: LLMFP_CHECKPOINT with a sentence that names the offending value (the caller
+     * puts the tensor's name before it).                                         Local. */
+    enum llmfp_status (*check)(const struct llmfp_tensor *tensor, const unsigned char *const *sides,
+                               struct llmfp_error *error);
 };
 
 /* The table row of an encoding; never NULL for an id below LLMFP_N_ENCODINGS. Local. */

@@ -18,9 +18,7 @@ struct totals {
 static uint64_t part_bytes(const struct llmfp_tensor *tensor, const struct llmfp_mapping *mapping,
                            uint32_t part)
 {
-    const struct llmfp_encoding *encoding = llmfp_encoding(tensor->encoding);
-    const uint64_t elements = mapping->repeat * mapping->parts[part].run_elements;
-    return elements / encoding->block_elements * encoding->block_bytes;
+    return llmfp_tensor_bytes(tensor, mapping->repeat * mapping->parts[part].run_elements);
 }
 
 /* One line a part: role, layer, part, encoding, bytes, tensor, rule. */

@@ -6,6 +6,30 @@
 
 #include "by_name.h"
 
+struct llmfp_block llmfp_tensor_block(const struct llmfp_tensor *tensor)
+{
+    if (tensor->block.elements != 0) {
+        return tensor->block;
+    }
+    const struct llmfp_encoding *encoding = llmfp_encoding(tensor->encoding);
+    return (struct llmfp_block){encoding->block_elements, encoding->block_bytes};
+}
+
+uint64_t llmfp_tensor_bytes(const struct llmfp_tensor *tensor, uint64_t n_elements)
+{
+    const struct llmfp_block block = llmfp_tensor_block(tensor);
+    return (n_elements / block.elements + (n_elements % block.elements != 0)) * block.bytes;
+}
+
+uint64_t llmfp_tensor_offset(const struct llmfp_tensor *tensor, uint64_t element)
+{
+    if (tensor->run_elements == 0) {
+        return tensor->data.offset_bytes + llmfp_tensor_bytes(tensor, element);
+    }
+    return tensor->data.offset_bytes + element / tensor->run_elements * tensor->pitch_bytes +
+           llmfp_tensor_bytes(tensor, element % tensor->run_elements);
+}
+
 /* The files array has no capacity member: it is as large as the next power of two. */
 static bool files_are_full(size_t n_files)
 {
@@ -201,6 +225,20 @@ static void pack_shape(struct llmfp_buffer *buffer, const uint64_t *shape, uint3
     }
 }
 
+/* How the elements lie in the extent. */
+static void pack_storage(struct llmfp_buffer *buffer, const struct llmfp_tensor *tensor)
+{
+    llmfp_buffer_put_u32(buffer, (uint32_t)tensor->order);
+    llmfp_buffer_put_u32(buffer, tensor->interleave);
+    llmfp_buffer_put_u64(buffer, tensor->block.elements);
+    llmfp_buffer_put_u64(buffer, tensor->block.bytes);
+    llmfp_buffer_put_u64(buffer, tensor->run_elements);
+    llmfp_buffer_put_u64(buffer, tensor->pitch_bytes);
+    for (int i = 0; i < LLMFP_N_PARAMETERS; i++) {
+        llmfp_buffer_put_u64(buffer, tensor->parameters[i]);
+    }
+}
+
 void llmfp_catalog_pack_tensors(const struct llmfp_catalog *catalog, size_t first,
                                 struct llmfp_buffer *buffer)
 {
@@ -213,6 +251,7 @@ void llmfp_catalog_pack_tensors(const struct llmfp_catalog *catalog, size_t firs
         pack_shape(buffer, tensor->shape, tensor->n_dimensions);
         llmfp_buffer_put_u64(buffer, tensor->n_elements);
         pack_extent(buffer, &tensor->data);
+        pack_storage(buffer, tensor);
         llmfp_buffer_put_u32(buffer, tensor->n_sides);
         for (uint32_t s = 0; s < tensor->n_sides; s++) {
             const struct llmfp_side *side = &tensor->sides[s];
@@ -242,6 +281,21 @@ static enum llmfp_encoding_id unpack_encoding(struct llmfp_cursor *cursor)
         return LLMFP_F64;
     }
     return (enum llmfp_encoding_id)id;
+}
+
+static void unpack_storage(struct llmfp_cursor *cursor, struct llmfp_tensor *tensor)
+{
+    const uint32_t order = llmfp_cursor_u32(cursor);
+    cursor->failed = cursor->failed || order >= LLMFP_N_ORDERS;
+    tensor->order = cursor->failed ? LLMFP_ORDER_ROWS : (enum llmfp_order)order;
+    tensor->interleave = llmfp_cursor_u32(cursor);
+    tensor->block.elements = llmfp_cursor_u64(cursor);
+    tensor->block.bytes = llmfp_cursor_u64(cursor);
+    tensor->run_elements = llmfp_cursor_u64(cursor);
+    tensor->pitch_bytes = llmfp_cursor_u64(cursor);
+    for (int i = 0; i < LLMFP_N_PARAMETERS; i++) {
+        tensor->parameters[i] = llmfp_cursor_u64(cursor);
+    }
 }
 
 static size_t bytes_left(const struct llmfp_cursor *cursor)
@@ -308,6 +362,7 @@ static enum llmfp_status unpack_tensor(struct llmfp_catalog *catalog, struct llm
     }
     tensor.n_elements = llmfp_cursor_u64(cursor);
     tensor.data = unpack_extent(cursor);
+    unpack_storage(cursor, &tensor);
     const enum llmfp_status status = unpack_sides(catalog, cursor, &tensor, error);
     return status != LLMFP_OK || cursor->failed ? LLMFP_FATAL : append(catalog, &tensor, error);
 }

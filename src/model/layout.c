@@ -14,7 +14,8 @@ enum { NOTE_BYTES = 320 };
 /* The axis that is cut, and what the head counts are in this block.            */
 struct axis {
     uint64_t length;
-    uint64_t inner;  /* elements between neighbours on the axis */
+    uint64_t inner;  /* stored elements between neighbours on the axis */
+    uint64_t unit;   /* stored elements that cannot be cut; 0: no such limit */
     uint64_t across; /* length of the matrix's other axis; 0 for a bias */
     uint64_t heads;
     uint64_t kv_heads;
@@ -112,6 +113,12 @@ static bool find_axis(const struct llmfp_layout *layout, uint64_t hidden,
     }
     axis->inner = 1;
     axis->length = tensor->shape[n - 1];
+    if (tensor->order == LLMFP_ORDER_OTHER) {
+        (void)snprintf(axis->note, NOTE_BYTES,
+                       "not split: the axes are stored in an order that is neither by rows nor by "
+                       "columns");
+        return false;
+    }
     if (is_bias) {
         return true;
     }
@@ -123,7 +130,13 @@ static bool find_axis(const struct llmfp_layout *layout, uint64_t hidden,
     }
     axis->length = cut_columns ? columns : rows;
     axis->across = cut_columns ? rows : columns;
-    axis->inner = cut_columns ? 1 : columns;
+    if (tensor->order == LLMFP_ORDER_COLUMNS) {
+        axis->unit = tensor->interleave == 0 ? 1 : tensor->interleave;
+        axis->inner = cut_columns ? rows : axis->unit;
+        axis->unit *= cut_columns ? rows : 1;
+    } else {
+        axis->inner = cut_columns ? 1 : columns;
+    }
     if (layout->inputs_are_hidden && hidden != 0 && axis->across != hidden) {
         (void)snprintf(axis->note, NOTE_BYTES,
                        "not split: %s of %" PRIu64 " expected (the hidden size in config.json), "
@@ -222,6 +235,24 @@ static bool size_parts(const struct llmfp_layout *layout,
     return (fits && expected == axis->length) || note_sum(axis, configuration, fits, expected);
 }
 
+/* Parts must end where blocks and stored runs end, or the bytes cannot be told apart. */
+static bool check_runs(const struct llmfp_layout *layout, const struct llmfp_tensor *tensor,
+                       struct axis *axis, const struct llmfp_cut *cut)
+{
+    const uint64_t block = llmfp_tensor_block(tensor).elements;
+    for (unsigned i = 0; i < layout->n_parts; i++) {
+        const uint64_t run = cut->run_elements[i];
+        if (run % block != 0 || (axis->unit != 0 && run % axis->unit != 0)) {
+            (void)snprintf(axis->note, NOTE_BYTES,
+                           "not split: a part of %" PRIu64 " elements ends inside one of its "
+                           "blocks of %" PRIu64 " elements",
+                           run, axis->unit > block ? axis->unit : block);
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum llmfp_status keep_note(struct llmfp_cut *cut, const char *note,
                                    struct llmfp_arena *arena, struct llmfp_error *error)
 {
@@ -259,5 +290,6 @@ enum llmfp_status llmfp_layout_cut(const struct llmfp_layout *layout,
     for (unsigned i = 0; i < layout->n_parts; i++) {
         cut->run_elements[i] *= axis.inner;
     }
-    return LLMFP_OK;
+    return check_runs(layout, tensor, &axis, cut) ? LLMFP_OK
+                                                  : keep_note(cut, axis.note, arena, error);
 }

@@ -25,13 +25,12 @@ static size_t find_segment(const struct llmfp_plan *plan, uint64_t position)
 /* Elements of the segment that lie before stream position `position`. A cut inside
  * a block moves down to its start. */
 static uint64_t elements_before(const struct llmfp_plan_segment *segment,
-                                const struct llmfp_encoding *encoding, uint64_t position)
+                                const struct llmfp_block *block, uint64_t position)
 {
     if (position <= segment->start_bytes) {
         return 0;
     }
-    const uint64_t elements =
-        (position - segment->start_bytes) / encoding->block_bytes * encoding->block_elements;
+    const uint64_t elements = (position - segment->start_bytes) / block->bytes * block->elements;
     return elements < segment->n_elements ? elements : segment->n_elements;
 }
 
@@ -49,18 +48,17 @@ bool llmfp_plan_next_piece(const struct llmfp_plan *plan, uint64_t chunk_bytes, 
            plan->segments[cursor->segment].start_bytes < high) {
         const struct llmfp_plan_segment *segment = &plan->segments[cursor->segment++];
         const struct llmfp_plan_tensor *tensor = &plan->tensors[segment->tensor];
-        const struct llmfp_encoding *encoding = llmfp_encoding(tensor->tensor->encoding);
-        const uint64_t first = elements_before(segment, encoding, low);
-        const uint64_t end = elements_before(segment, encoding, high);
+        const struct llmfp_block block = llmfp_tensor_block(tensor->tensor);
+        const uint64_t first = elements_before(segment, &block, low);
+        const uint64_t end = elements_before(segment, &block, high);
         if (end > first) {
             const uint64_t element = segment->first_element + first;
             *piece = (struct llmfp_plan_piece){
                 .tensor = tensor,
                 .first_element = element,
                 .n_elements = end - first,
-                .offset_bytes = tensor->tensor->data.offset_bytes +
-                                element / encoding->block_elements * encoding->block_bytes,
-                .size_bytes = (end - first) / encoding->block_elements * encoding->block_bytes,
+                .offset_bytes = llmfp_tensor_offset(tensor->tensor, element),
+                .size_bytes = llmfp_tensor_bytes(tensor->tensor, end - first),
             };
             return true;
         }

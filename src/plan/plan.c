@@ -116,7 +116,7 @@ static uint32_t cell_for(struct llmfp_plan *plan, uint32_t checkpoint,
 }
 
 static bool add_segment(struct llmfp_plan *plan, uint64_t first_element, uint64_t n_elements,
-                        const struct llmfp_encoding *encoding)
+                        const struct llmfp_tensor *tensor)
 {
     if (n_elements == 0) {
         return true;
@@ -129,42 +129,50 @@ static bool add_segment(struct llmfp_plan *plan, uint64_t first_element, uint64_
     plan->segments = segments;
     segments[plan->n_segments++] = (struct llmfp_plan_segment){
         plan->stream_bytes, first_element, n_elements, (uint32_t)plan->n_tensors};
-    plan->stream_bytes += n_elements / encoding->block_elements * encoding->block_bytes;
+    plan->stream_bytes += llmfp_tensor_bytes(tensor, n_elements);
     return true;
 }
 
-/* Whether the unwanted parts are worth skipping, and lie on block boundaries. */
-static bool has_gaps(const struct llmfp_plan_tensor *tensor, const struct llmfp_encoding *encoding)
+/* Whether the unwanted parts are worth skipping. Parts end where blocks do: layouts see
+ * to that. A view with gaps is not cut further. */
+static bool has_gaps(const struct llmfp_plan_tensor *tensor)
 {
     bool gap = false;
     for (uint32_t i = 0; i < tensor->n_targets; i++) {
         const struct llmfp_plan_target *target = &tensor->targets[i];
-        if (target->run_elements % encoding->block_elements != 0) {
+        gap |= target->cell == LLMFP_NO_CELL &&
+               llmfp_tensor_bytes(tensor->tensor, target->run_elements) >= SHORTEST_GAP_BYTES;
+    }
+    return gap && tensor->tensor->run_elements == 0;
+}
+
+/* One segment for each stored run of a view with gaps. */
+static bool add_stored_runs(struct llmfp_plan *plan, const struct llmfp_tensor *tensor)
+{
+    for (uint64_t first = 0; first < tensor->n_elements; first += tensor->run_elements) {
+        if (!add_segment(plan, first, tensor->run_elements, tensor)) {
             return false;
         }
-        gap |= target->cell == LLMFP_NO_CELL &&
-               target->run_elements / encoding->block_elements * encoding->block_bytes >=
-                   SHORTEST_GAP_BYTES;
     }
-    return gap;
+    return true;
 }
 
 /* Segments around the gaps: every run that is wanted or too short to skip. */
 static bool add_segments(struct llmfp_plan *plan, const struct llmfp_plan_tensor *tensor)
 {
-    const struct llmfp_encoding *encoding = llmfp_encoding(tensor->tensor->encoding);
-    if (!has_gaps(tensor, encoding)) {
-        return add_segment(plan, 0, tensor->tensor->n_elements, encoding);
+    if (!has_gaps(tensor)) {
+        return tensor->tensor->run_elements == 0
+                   ? add_segment(plan, 0, tensor->tensor->n_elements, tensor->tensor)
+                   : add_stored_runs(plan, tensor->tensor);
     }
     uint64_t position = 0;
     uint64_t start = 0; /* of the segment that is being put together */
     while (position < tensor->tensor->n_elements) {
         for (uint32_t i = 0; i < tensor->n_targets; i++) {
             const struct llmfp_plan_target *target = &tensor->targets[i];
-            const uint64_t run_bytes =
-                target->run_elements / encoding->block_elements * encoding->block_bytes;
+            const uint64_t run_bytes = llmfp_tensor_bytes(tensor->tensor, target->run_elements);
             if (target->cell == LLMFP_NO_CELL && run_bytes >= SHORTEST_GAP_BYTES) {
-                if (!add_segment(plan, start, position - start, encoding)) {
+                if (!add_segment(plan, start, position - start, tensor->tensor)) {
                     return false;
                 }
                 start = position + target->run_elements;
@@ -172,7 +180,7 @@ static bool add_segments(struct llmfp_plan *plan, const struct llmfp_plan_tensor
             position += target->run_elements;
         }
     }
-    return add_segment(plan, start, position - start, encoding);
+    return add_segment(plan, start, position - start, tensor->tensor);
 }
 
 /* Targets of a mapped tensor; cells get room for its encoding. NULL without memory. */
@@ -233,11 +241,11 @@ static bool add_tensor(struct llmfp_plan *plan, uint32_t checkpoint,
         count_tensor(tally, LLMFP_ROLE_NOT_WANTED, tensor->data.size_bytes);
         return true;
     }
-    const uint64_t wanted_bytes =
-        wanted_per_period * mapping->repeat / encoding->block_elements * encoding->block_bytes;
+    const uint64_t wanted_bytes = llmfp_tensor_bytes(tensor, wanted_per_period * mapping->repeat);
     tally->tensors[LLMFP_SCANNED]++;
     tally->bytes[LLMFP_SCANNED] += wanted_bytes;
-    tally->bytes[LLMFP_ROLE_NOT_WANTED] += tensor->data.size_bytes - wanted_bytes;
+    tally->bytes[LLMFP_ROLE_NOT_WANTED] +=
+        llmfp_tensor_bytes(tensor, tensor->n_elements) - wanted_bytes;
     struct llmfp_plan_tensor *tensors =
         room_for_one(plan->tensors, plan->n_tensors, &plan->work->tensor_capacity, sizeof *tensors);
     if (tensors == NULL) {

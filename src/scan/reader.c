@@ -262,6 +262,28 @@ static enum llmfp_status get_read(struct reader *reader, uint64_t offset_bytes, 
     return status;
 }
 
+enum llmfp_status reader_copy(struct reader *reader, const struct llmfp_file *file,
+                              uint64_t offset_bytes, uint64_t size_bytes, unsigned char *to,
+                              struct llmfp_error *error)
+{
+    enum llmfp_status status =
+        reader->current == file ? LLMFP_OK : open_current(reader, file, error);
+    if (status == LLMFP_OK && reader->io != LLMFP_IO_DIRECT) {
+        return llmfp_file_read(&reader->open, offset_bytes, to, (size_t)size_bytes, error);
+    }
+    for (uint64_t done = 0; status == LLMFP_OK && done < size_bytes;) {
+        const uint64_t rest = size_bytes - done;
+        const uint64_t n = rest < reader->buffer_bytes ? rest : reader->buffer_bytes;
+        const unsigned char *bytes;
+        status = get_direct(reader, offset_bytes + done, n, &bytes, error);
+        if (status == LLMFP_OK) {
+            memcpy(to + done, bytes, (size_t)n);
+            done += n;
+        }
+    }
+    return status;
+}
+
 enum llmfp_status reader_get(struct reader *reader, const struct llmfp_file *file,
                              uint64_t offset_bytes, uint64_t size_bytes,
                              const unsigned char **bytes, bool *mapped, struct llmfp_error *error)

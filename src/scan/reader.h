@@ -26,6 +26,11 @@ enum llmfp_status reader_get(struct reader *reader, const struct llmfp_file *fil
                              const unsigned char **bytes, bool *mapped,
                              struct llmfp_error *error) LLMFP_MUST_CHECK;
 
+/* The same into the caller's memory, of any size, and never by a mapping.          */
+enum llmfp_status reader_copy(struct reader *reader, const struct llmfp_file *file,
+                              uint64_t offset_bytes, uint64_t size_bytes, unsigned char *to,
+                              struct llmfp_error *error) LLMFP_MUST_CHECK;
+
 /* The error of mapped bytes that could not be read after all.                      */
 enum llmfp_status reader_lost(const struct llmfp_file *file, struct llmfp_error *error);
 

@@ -13,13 +13,13 @@ enum {
     /* Runs shorter than this are put together before a kernel sees them. */
     SHORT_RUN_BYTES = 4096,
     STAGING_BYTES = 64 << 10, /* per part */
-    /* A chunk begins at the start of a block, so it may hold almost one block more. */
-    MOST_BLOCK_BYTES = 4096
+    STAGING_PARTS = LLMFP_MAX_PARTS
 };
 
 void stream_clear(struct stream *stream)
 {
     reader_free(stream->reader);
+    sides_clear(&stream->sides);
     free(stream->additive);
     free(stream->extreme);
     free(stream->moments);
@@ -28,6 +28,16 @@ void stream_clear(struct stream *stream)
         free(stream->messages[i]);
     }
     *stream = (struct stream){0};
+}
+
+static uint64_t most_block_bytes(const struct llmfp_plan *plan)
+{
+    uint64_t most = 0;
+    for (size_t i = 0; i < plan->n_tensors; i++) {
+        const uint64_t bytes = llmfp_tensor_block(plan->tensors[i].tensor).bytes;
+        most = bytes > most ? bytes : most;
+    }
+    return most;
 }
 
 enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *plan,
@@ -39,13 +49,14 @@ enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *pl
     stream->additive = calloc(plan->n_additive + 1, sizeof *stream->additive);
     stream->extreme = calloc(plan->n_cells * LLMFP_N_EXTREMES + 1, sizeof *stream->extreme);
     stream->moments = calloc(plan->n_cells + 1, sizeof *stream->moments);
-    stream->staging = malloc((size_t)LLMFP_MAX_PARTS * STAGING_BYTES);
-    stream->reader = reader_new(chunk_bytes + MOST_BLOCK_BYTES, io);
+    stream->staging = malloc((size_t)STAGING_PARTS * STAGING_BYTES);
+    /* A chunk begins at the start of a block, so it may hold almost one block more. */
+    stream->reader = reader_new(chunk_bytes + most_block_bytes(plan), io);
     if (stream->additive == NULL || stream->extreme == NULL || stream->moments == NULL ||
         stream->staging == NULL || stream->reader == NULL) {
         return llmfp_fail_memory(error,
                                  plan->n_additive * sizeof(int64_t) + (size_t)chunk_bytes +
-                                     (size_t)LLMFP_MAX_PARTS * STAGING_BYTES,
+                                     (size_t)STAGING_PARTS * STAGING_BYTES,
                                  "accumulators and the chunk");
     }
     for (size_t i = 0; i < plan->n_cells; i++) {
@@ -64,23 +75,24 @@ static void add_run(struct stream *stream, const struct llmfp_plan_tensor *tenso
     const struct llmfp_elements elements = {.bytes = bytes,
                                             .n_elements = n_elements,
                                             .first_element = first_element,
-                                            .tensor = tensor->tensor};
+                                            .tensor = tensor->tensor,
+                                            .sides = sides_of(&stream->sides, tensor->tensor)};
     llmfp_encoding(tensor->tensor->encoding)->add(&stream->moments[cell], &elements);
 }
 
 /* Bytes of short runs that wait, one part after the other. */
 struct staged {
-    size_t size_bytes[LLMFP_MAX_PARTS];
+    size_t size_bytes[STAGING_PARTS];
 };
 
 static void flush_staged(struct stream *stream, const struct llmfp_plan_tensor *tensor,
                          struct staged *staged, uint32_t part)
 {
-    const struct llmfp_encoding *encoding = llmfp_encoding(tensor->tensor->encoding);
+    const struct llmfp_block block = llmfp_tensor_block(tensor->tensor);
     if (staged->size_bytes[part] > 0) {
         add_run(stream, tensor, tensor->targets[part].cell,
                 stream->staging + (size_t)part * STAGING_BYTES, 0,
-                staged->size_bytes[part] / encoding->block_bytes * encoding->block_elements);
+                staged->size_bytes[part] / block.bytes * block.elements);
         staged->size_bytes[part] = 0;
     }
 }
@@ -114,7 +126,8 @@ static void add_fused(struct stream *stream, const struct llmfp_plan_piece *piec
                       const unsigned char *bytes)
 {
     const struct llmfp_plan_tensor *tensor = piece->tensor;
-    const struct llmfp_encoding *encoding = llmfp_encoding(tensor->tensor->encoding);
+    /* Where scales depend on the place of an element, it must be known. */
+    const bool may_stage = tensor->tensor->n_sides == 0;
     struct staged staged = {{0}};
     uint64_t done;
     uint32_t part = part_at(tensor, piece->first_element, &done);
@@ -123,10 +136,10 @@ static void add_fused(struct stream *stream, const struct llmfp_plan_piece *piec
         const struct llmfp_plan_target *target = &tensor->targets[part];
         uint64_t n = target->run_elements - done;
         n = n < rest ? n : rest;
-        const size_t size_bytes = (size_t)(n / encoding->block_elements * encoding->block_bytes);
+        const size_t size_bytes = (size_t)llmfp_tensor_bytes(tensor->tensor, n);
         if (target->cell == LLMFP_NO_CELL || n == 0) {
             /* not wanted */
-        } else if (size_bytes < SHORT_RUN_BYTES) {
+        } else if (may_stage && size_bytes < SHORT_RUN_BYTES) {
             stage(stream, tensor, &staged, part, bytes, size_bytes);
         } else {
             add_run(stream, tensor, target->cell, bytes,
@@ -175,7 +188,10 @@ static bool joins(const struct stream *stream, const struct group *group,
                   const struct llmfp_plan_piece *piece)
 {
     const struct llmfp_plan_piece *first = &group->pieces[0];
-    return group->n < MOST_IN_GROUP && file_of(stream, piece) == file_of(stream, first) &&
+    const bool needs_sides =
+        first->tensor->tensor->n_sides > 0 || piece->tensor->tensor->n_sides > 0;
+    return !needs_sides && group->n < MOST_IN_GROUP &&
+           file_of(stream, piece) == file_of(stream, first) &&
            piece->offset_bytes >= group->end_bytes &&
            piece->offset_bytes - group->end_bytes < MOST_GAP_BYTES &&
            piece->offset_bytes + piece->size_bytes - first->offset_bytes <= stream->chunk_bytes;
@@ -226,8 +242,13 @@ static enum llmfp_status take_group(struct stream *stream, const struct group *g
     struct group_work work = {stream, group, NULL};
     bool mapped;
     const double start_s = MPI_Wtime();
-    const enum llmfp_status status = reader_get(stream->reader, file, first->offset_bytes,
-                                                size_bytes, &work.bytes, &mapped, why);
+    enum llmfp_status status = sides_load(
+        &stream->sides, stream->reader,
+        &stream->batch->checkpoints[first->tensor->checkpoint].catalog, first->tensor->tensor, why);
+    if (status == LLMFP_OK) {
+        status = reader_get(stream->reader, file, first->offset_bytes, size_bytes, &work.bytes,
+                            &mapped, why);
+    }
     stream->timings->read_s += MPI_Wtime() - start_s;
     if (status != LLMFP_OK) {
         return status;

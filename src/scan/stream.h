@@ -11,6 +11,7 @@
 #include "llmfp/plan.h"
 #include "llmfp/scan.h"
 #include "llmfp/shares.h"
+#include "sides.h"
 
 struct stream {
     const struct llmfp_plan *plan;
@@ -20,6 +21,7 @@ struct stream {
     int64_t *extreme;                 /* owned, [plan->n_cells * LLMFP_N_EXTREMES] */
     struct llmfp_moments *moments;    /* owned, [plan->n_cells], views of the two above */
     struct reader *reader;            /* owned */
+    struct sides sides;               /* of the tensor that is being added */
     unsigned char *staging;           /* owned: short runs of fused tensors, put together */
     char *messages[LLMFP_BATCH_MOST]; /* owned: what went wrong with a checkpoint here, or NULL */
     struct llmfp_scan_timings *timings;
