@@ -369,26 +369,28 @@ static enum llmfp_status check_size(struct llmfp_plan *plan, struct llmfp_error 
 /* The arrays of the results file hold every role and every layer of any model for all models:
  * one checkpoint with absurd names must not make them absurd. */
 static enum llmfp_status check_tensor(const struct llmfp_plan *plan,
+                                      const struct llmfp_catalog *catalog,
                                       const struct llmfp_tensor *tensor,
                                       const struct llmfp_mapping *mapping,
                                       struct llmfp_error *error)
 {
     char name[SHOWN_BYTES];
+    const char *path = catalog->files[tensor->data.file].path;
     llmfp_escape(name, sizeof name, tensor->name, strlen(tensor->name));
     const struct llmfp_plan_target *targets = plan->tensors[plan->n_tensors - 1].targets;
     for (uint32_t i = 0; i < mapping->n_parts; i++) {
         if (targets[i].cell != LLMFP_NO_CELL && mapping->parts[i].layer >= LLMFP_PLAN_MOST_LAYERS) {
             return llmfp_fail(error, LLMFP_CHECKPOINT,
-                              "tensor \"%s\" names layer %d, and a model may have at most %d "
-                              "layers; leave it out with --roles",
-                              name, mapping->parts[i].layer, LLMFP_PLAN_MOST_LAYERS);
+                              "%s: tensor \"%s\" names layer %d, and a model may have at most "
+                              "%d layers; leave it out with --roles",
+                              path, name, mapping->parts[i].layer, LLMFP_PLAN_MOST_LAYERS);
         }
     }
     if (plan->work->n_roles_here > LLMFP_PLAN_MOST_ROLES) {
         return llmfp_fail(error, LLMFP_CHECKPOINT,
-                          "tensor \"%s\" brings the roles of this checkpoint to more than %d; scan "
-                          "it in parts with --roles",
-                          name, LLMFP_PLAN_MOST_ROLES);
+                          "%s: tensor \"%s\" brings the roles of this checkpoint to more than %d; "
+                          "scan it in parts with --roles",
+                          path, name, LLMFP_PLAN_MOST_ROLES);
     }
     return LLMFP_OK;
 }
@@ -424,7 +426,7 @@ enum llmfp_status llmfp_plan_add(struct llmfp_plan *plan, uint32_t checkpoint,
         } else if (!add_tensor(plan, checkpoint, tensor, &mapping, filter, tally)) {
             status = no_memory(error);
         } else if (plan->n_tensors > n_before) {
-            status = check_tensor(plan, tensor, &mapping, error);
+            status = check_tensor(plan, catalog, tensor, &mapping, error);
         }
         if (names.used_bytes > (size_t)1 << 20) { /* nothing refers to them any more */
             llmfp_arena_clear(&names);

@@ -94,7 +94,9 @@ static void check_plan(const struct llmfp_configuration *configuration, struct l
     struct llmfp_error error = {LLMFP_OK, ""};
     struct llmfp_plan plan = {0};
     struct llmfp_tally tally;
-    const struct llmfp_catalog catalog = {.tensors = tensor, .n_tensors = 1};
+    struct llmfp_file file = {.path = "x", .size_bytes = UINT64_MAX};
+    const struct llmfp_catalog catalog = {
+        .files = &file, .n_files = 1, .tensors = tensor, .n_tensors = 1};
     const enum llmfp_status status =
         llmfp_plan_add(&plan, 0, configuration, &catalog, NULL, &tally, &error);
     if (status == LLMFP_OK) {
