@@ -18,7 +18,6 @@
 #include "llmfp/error.h"
 
 struct llmfp_moments;
-struct llmfp_tensor;
 
 enum llmfp_encoding_id {
     /* weights: every one has a kernel */
@@ -30,6 +29,10 @@ enum llmfp_encoding_id {
     LLMFP_F8_E5M2,
     LLMFP_F8_E4M3FNUZ,
     LLMFP_F8_E5M2FNUZ,
+    LLMFP_F8_E4M3_SCALED, /* with scales per tensor, row or rectangle of a matrix; see */
+    LLMFP_F8_E5M2_SCALED, /* src/encoding/scaled_float8.c for sides and parameters     */
+    LLMFP_F4_E8M0,        /* MXFP4: E2M1 codes, E8M0 scales of 32; src/encoding/float4.c */
+    LLMFP_F4_E4M3,        /* NVFP4: E2M1 codes, E4M3 scales of 16 and one of the tensor */
     /* stored in checkpoints, but not weights by themselves: no kernel */
     LLMFP_F8_E8M0,
     LLMFP_F6_E2M3,
@@ -54,13 +57,26 @@ enum llmfp_encoding_kind {
     LLMFP_KIND_OTHER    /* known size, but no exact sum is defined for it here */
 };
 
+/* What a quantised tensor has beside its codes: scales, zeros, codebooks, each whole in
+ * memory, and numbers. Which and in which order, says the file of the encoding's kernel.
+ * Borrowed memory.                                                             */
+enum { LLMFP_MOST_SIDES = 8, LLMFP_N_PARAMETERS = 4 };
+struct llmfp_sides {
+    uint64_t parameters[LLMFP_N_PARAMETERS];
+    uint32_t n;
+    struct {
+        enum llmfp_encoding_id encoding;
+        const unsigned char *bytes;
+        uint64_t size_bytes;
+    } side[LLMFP_MOST_SIDES];
+};
+
 /* A run of elements of one tensor, as the kernels get it. Borrowed memory.    */
 struct llmfp_elements {
-    const unsigned char *bytes;        /* first block; any alignment                       */
-    uint64_t n_elements;               /* a multiple of block_elements                     */
-    uint64_t first_element;            /* index in the tensor, row-major                   */
-    const struct llmfp_tensor *tensor; /* shape and sides; may be NULL for plain floats */
-    const unsigned char *const *sides; /* bytes of tensor->sides[i], whole, or NULL     */
+    const unsigned char *bytes;      /* first block; any alignment */
+    uint64_t n_elements;             /* a multiple of block_elements, or to the tensor's end */
+    uint64_t first_element;          /* index in the tensor, in the order of storage */
+    const struct llmfp_sides *sides; /* NULL for encodings that need none */
 };
 
 struct llmfp_encoding {
@@ -78,8 +94,7 @@ struct llmfp_encoding {
     /* Look at the sides of a tensor once, before `add` uses them; NULL: nothing to check.
      * Errors: LLMFP_CHECKPOINT with a sentence that names the offending value (the caller
      * puts the tensor's name before it).                                         Local. */
-    enum llmfp_status (*check)(const struct llmfp_tensor *tensor, const unsigned char *const *sides,
-                               struct llmfp_error *error);
+    enum llmfp_status (*check)(const struct llmfp_sides *sides, struct llmfp_error *error);
 };
 
 /* The table row of an encoding; never NULL for an id below LLMFP_N_ENCODINGS. Local. */

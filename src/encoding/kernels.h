@@ -16,5 +16,9 @@ llmfp_kernel llmfp_add_f8_e4m3;
 llmfp_kernel llmfp_add_f8_e5m2;
 llmfp_kernel llmfp_add_f8_e4m3fnuz;
 llmfp_kernel llmfp_add_f8_e5m2fnuz;
+llmfp_kernel llmfp_add_f8_e4m3_scaled;
+llmfp_kernel llmfp_add_f8_e5m2_scaled;
+llmfp_kernel llmfp_add_f4_e8m0;
+llmfp_kernel llmfp_add_f4_e4m3;
 
 #endif

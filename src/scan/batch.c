@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "llmfp/quantised.h"
+
 enum {
     /* Headers of a batch: their tensors take a few times as much memory on each rank. */
     MOST_HEADER_BYTES = 24 << 20
@@ -411,6 +413,29 @@ static enum llmfp_status check_indexes(const struct llmfp_communicator *communic
     return status;
 }
 
+/* Codes and their scales become one tensor. After the indexes, which speak of the tensors
+ * as they are stored; every rank does the same. */
+static enum llmfp_status assemble_quantised(struct llmfp_batch *batch, struct llmfp_error *error)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
+        struct llmfp_error why = {LLMFP_OK, ""};
+        const enum llmfp_status status =
+            checkpoint->failed
+                ? LLMFP_OK
+                : llmfp_quantised_assemble(&checkpoint->catalog, checkpoint->files.configuration,
+                                           checkpoint->files.configuration_bytes, &why);
+        if (status == LLMFP_FATAL) {
+            *error = why;
+            return status;
+        }
+        if (status != LLMFP_OK) {
+            llmfp_batch_fail(checkpoint, why.text);
+        }
+    }
+    return LLMFP_OK;
+}
+
 enum llmfp_status llmfp_batch_headers(const struct llmfp_communicator *communicator,
                                       struct llmfp_batch *batch, struct llmfp_error *error)
 {
@@ -429,5 +454,12 @@ enum llmfp_status llmfp_batch_headers(const struct llmfp_communicator *communica
         status = finish_catalogs(batch, error);
         status = llmfp_agree(communicator, status, error);
     }
-    return status == LLMFP_OK ? check_indexes(communicator, batch, error) : status;
+    if (status == LLMFP_OK) {
+        status = check_indexes(communicator, batch, error);
+    }
+    if (status == LLMFP_OK) {
+        status = assemble_quantised(batch, error);
+        status = llmfp_agree(communicator, status, error);
+    }
+    return status;
 }

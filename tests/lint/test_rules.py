@@ -14,14 +14,14 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import harness  # noqa: E402
 
 # Lowest first; a module may include headers of its own row and of the rows above it.
-LEVELS = [["base"], ["numeric", "encoding"], ["format"], ["model"], ["plan"], ["record"],
+LEVELS = [["base"], ["numeric", "encoding"], ["format"], ["model"], ["quantised"], ["plan"], ["record"],
           ["parallel"], ["scan"], ["results"], ["app"]]
 LEVEL = {module: level for level, row in enumerate(LEVELS) for module in row}
-CORE = ["base", "numeric", "encoding", "format", "model", "plan", "record"]
+CORE = ["base", "numeric", "encoding", "format", "model", "quantised", "plan", "record"]
 # Where each public header (include/llmfp) belongs.
 PUBLIC = {"error": "base", "buffer": "base", "moments": "numeric", "statistics": "numeric",
           "curve": "numeric", "encoding": "encoding", "catalog": "format", "checkpoint": "format",
-          "configuration": "model", "roles": "model", "manifest": "model", "plan": "plan",
+          "configuration": "model", "roles": "model", "manifest": "model", "plan": "plan", "quantised": "quantised",
           "record": "record", "journal": "record", "communicator": "parallel",
           "shares": "parallel", "io": "base", "isa": "encoding", "batch": "scan", "scan": "scan", "results": "results"}
 FORBIDDEN_CALLS = ["printf", "vprintf", "fprintf", "vfprintf", "puts", "fputs", "putchar",
