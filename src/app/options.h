@@ -24,6 +24,7 @@ struct options {
     const char *manifest; /* "-" for standard input; NULL only with help or version */
     const char *output;   /* "llmfp.h5" unless given */
     const char *roles;    /* NULL: all */
+    const char *rules;    /* NULL: none */
     bool dry_run;
     bool resume; /* at most one of resume, append, overwrite */
     bool append;

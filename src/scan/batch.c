@@ -378,6 +378,7 @@ static enum llmfp_status finish_catalogs(struct llmfp_batch *batch, struct llmfp
         if (status != LLMFP_OK) {
             llmfp_batch_fail(checkpoint, why.text);
         }
+        checkpoint->configuration.own_rules = batch->own_rules;
         digest_files(checkpoint);
     }
     return LLMFP_OK;

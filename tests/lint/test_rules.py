@@ -22,6 +22,7 @@ CORE = ["base", "numeric", "encoding", "format", "model", "quantised", "plan", "
 PUBLIC = {"error": "base", "buffer": "base", "moments": "numeric", "statistics": "numeric",
           "curve": "numeric", "encoding": "encoding", "catalog": "format", "checkpoint": "format",
           "configuration": "model", "roles": "model", "manifest": "model", "plan": "plan", "quantised": "quantised",
+          "own_rules": "model",
           "record": "record", "journal": "record", "communicator": "parallel",
           "shares": "parallel", "io": "base", "isa": "encoding", "batch": "scan", "scan": "scan", "results": "results"}
 FORBIDDEN_CALLS = ["printf", "vprintf", "fprintf", "vfprintf", "puts", "fputs", "putchar",

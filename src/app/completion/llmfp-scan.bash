@@ -5,7 +5,7 @@ _llmfp_scan_values()
 {
     local option=$1 word=$2
     case $option in
-    -o | --output)
+    -o | --output | --rules)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         ;;
     --roles)
@@ -54,7 +54,7 @@ _llmfp_scan()
     set -f
     if ! _llmfp_scan_values "$option" "$word"; then
         if [[ $word == -* ]]; then
-            mapfile -t COMPREPLY < <(compgen -W '-o --output --roles --dry-run --resume --append
+            mapfile -t COMPREPLY < <(compgen -W '-o --output --roles --rules --dry-run --resume --append
                 --overwrite --strict --chunk --io --progress --summary --timings -q --quiet
                 -v --verbose -h --help --version' -- "$word")
         else
