@@ -85,7 +85,11 @@ void *llmfp_pickle_extend(struct llmfp_pickle *pickle, struct llmfp_buffer *buff
                           size_t size_bytes)
 {
     const size_t needed = buffer->size_bytes + size_bytes;
-    if (needed > buffer->capacity_bytes && !within_bound(pickle, needed + buffer->capacity_bytes)) {
+    size_t capacity = buffer->capacity_bytes;
+    while (capacity < needed && capacity <= LLMFP_PICKLE_MOST_MEMORY) {
+        capacity = capacity == 0 ? 256 : capacity * 2; /* as llmfp_buffer_extend does */
+    }
+    if (capacity > buffer->capacity_bytes && !within_bound(pickle, capacity)) {
         return NULL;
     }
     void *place = llmfp_buffer_extend(buffer, size_bytes);

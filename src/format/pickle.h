@@ -26,7 +26,7 @@
 
 enum {
     LLMFP_PICKLE_MOST_BYTES = 48 << 20, /* of one pickle */
-    LLMFP_PICKLE_MOST_MEMORY = 80 << 20 /* that its interpretation may take */
+    LLMFP_PICKLE_MOST_MEMORY = 96 << 20 /* that its interpretation may take */
 };
 
 enum llmfp_pickle_kind {

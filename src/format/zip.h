@@ -17,7 +17,7 @@
 #include "file.h"
 #include "llmfp/error.h"
 
-enum { LLMFP_ZIP_MOST_RECORDS = 1 << 18, LLMFP_ZIP_MOST_DIRECTORY_BYTES = 32 << 20 };
+enum { LLMFP_ZIP_MOST_RECORDS = 1 << 18, LLMFP_ZIP_MOST_DIRECTORY_BYTES = 24 << 20 };
 
 struct llmfp_zip_record {
     const char *name; /* without the root folder; not NUL-terminated */
