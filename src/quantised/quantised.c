@@ -9,8 +9,10 @@
 
 /* The first that fits counts. */
 static const struct quantisation_scheme *const schemes[] = {
-    &scheme_nvfp4,          &scheme_nvfp4_divided,  &scheme_mxfp4_packed, &scheme_mxfp4,
-    &scheme_mxfp4_original, &scheme_float8_inverse, &scheme_float8,
+    &scheme_nvfp4,   &scheme_nvfp4_divided,  &scheme_mxfp4_packed,
+    &scheme_mxfp4,   &scheme_mxfp4_original, &scheme_float8_inverse,
+    &scheme_float8,  &scheme_gptq,           &scheme_awq,
+    &scheme_qweight,
 };
 enum { N_SCHEMES = sizeof schemes / sizeof schemes[0], MOST_NAME_BYTES = 4096 };
 
@@ -184,6 +186,9 @@ static bool may_be_quantised(const struct llmfp_catalog *catalog)
         const char *name = catalog->tensors[i].name;
         const size_t length = strlen(name);
         for (size_t s = 0; s < N_SCHEMES; s++) {
+            if (schemes[s]->n_required == 0 && ends_with(name, length, schemes[s]->codes)) {
+                return true;
+            }
             for (unsigned k = 0; k < schemes[s]->n_required; k++) {
                 if (ends_with(name, length, schemes[s]->sides[k])) {
                     return true;
