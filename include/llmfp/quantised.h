@@ -8,6 +8,7 @@
  *   scaled 8-bit floats   code * scale of its block, row or tensor
  *   MXFP4                 E2M1 code * 2^(scale - 127) of its 32 elements
  *   NVFP4 (ModelOpt)      E2M1 code * E4M3 scale of its 16 elements * scale of the tensor
+ *   GPTQ, AWQ             scale of its group and output * (code - zero point)
  * One row of the table in src/quantised/quantised.c and one file there add a scheme. */
 #ifndef LLMFP_QUANTISED_H
 #define LLMFP_QUANTISED_H

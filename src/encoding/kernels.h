@@ -20,5 +20,10 @@ llmfp_kernel llmfp_add_f8_e4m3_scaled;
 llmfp_kernel llmfp_add_f8_e5m2_scaled;
 llmfp_kernel llmfp_add_f4_e8m0;
 llmfp_kernel llmfp_add_f4_e4m3;
+llmfp_kernel llmfp_add_gptq;
+llmfp_kernel llmfp_add_awq;
+
+/* The `check` of encodings that have one. */
+enum llmfp_status llmfp_check_gptq(const struct llmfp_sides *sides, struct llmfp_error *error);
 
 #endif

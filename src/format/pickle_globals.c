@@ -17,36 +17,36 @@
 
 #define OPAQUE(module_text, name_text)                                                             \
     {                                                                                              \
-        .module = module_text, .name = name_text, .use = LLMFP_USE_OPAQUE                          \
+        .module = (module_text), .name = (name_text), .use = LLMFP_USE_OPAQUE                      \
     }
 #define MEANS(module_text, name_text, use_id)                                                      \
     {                                                                                              \
-        .module = module_text, .name = name_text, .use = use_id                                    \
+        .module = (module_text), .name = (name_text), .use = (use_id)                              \
     }
 #define STORAGE(name_text, encoding_id, n_bytes)                                                   \
     {                                                                                              \
-        .module = "torch", .name = name_text, .use = LLMFP_USE_STORAGE, .encoding = encoding_id,   \
-        .element_bytes = n_bytes                                                                   \
+        .module = "torch", .name = (name_text), .use = LLMFP_USE_STORAGE,                          \
+        .encoding = (encoding_id), .element_bytes = (n_bytes)                                      \
     }
 #define STORAGE_REFUSED(name_text, n_bytes, why)                                                   \
     {                                                                                              \
-        .module = "torch", .name = name_text, .use = LLMFP_USE_STORAGE, .element_bytes = n_bytes,  \
-        .refusal = why                                                                             \
+        .module = "torch", .name = (name_text), .use = LLMFP_USE_STORAGE,                          \
+        .element_bytes = (n_bytes), .refusal = (why)                                               \
     }
 #define TYPE(name_text, encoding_id, n_bytes)                                                      \
     {                                                                                              \
-        .module = "torch", .name = name_text, .use = LLMFP_USE_TYPE, .encoding = encoding_id,      \
-        .element_bytes = n_bytes                                                                   \
+        .module = "torch", .name = (name_text), .use = LLMFP_USE_TYPE, .encoding = (encoding_id),  \
+        .element_bytes = (n_bytes)                                                                 \
     }
 #define TYPE_REFUSED(name_text, why)                                                               \
     {                                                                                              \
-        .module = "torch", .name = name_text, .use = LLMFP_USE_TYPE, .element_bytes = 1,           \
-        .refusal = why                                                                             \
+        .module = "torch", .name = (name_text), .use = LLMFP_USE_TYPE, .element_bytes = 1,         \
+        .refusal = (why)                                                                           \
     }
 #define UNREADABLE(module_text, name_text, why)                                                    \
     {                                                                                              \
-        .module = module_text, .name = name_text, .use = LLMFP_USE_UNREADABLE_TENSOR,              \
-        .refusal = why                                                                             \
+        .module = (module_text), .name = (name_text), .use = LLMFP_USE_UNREADABLE_TENSOR,          \
+        .refusal = (why)                                                                           \
     }
 
 static const struct llmfp_pickle_global table[] = {

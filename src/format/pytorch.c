@@ -51,7 +51,7 @@ static enum llmfp_status find_storage(void *context, const struct llmfp_torch_st
                                       struct llmfp_pytorch_data *data, struct llmfp_error *error)
 {
     const struct archive *archive = context;
-    char name[MOST_KEY_BYTES + 8];
+    char name[MOST_KEY_BYTES + 8] = "data/";
     char shown[SHOWN_BYTES];
     uint64_t wanted_bytes;
     llmfp_escape(shown, sizeof shown, storage->key, storage->key_bytes);
@@ -62,7 +62,6 @@ static enum llmfp_status find_storage(void *context, const struct llmfp_torch_st
     }
     const struct llmfp_zip_record *record = NULL;
     if (storage->key_bytes <= MOST_KEY_BYTES) {
-        memcpy(name, "data/", 5);
         memcpy(name + 5, storage->key, storage->key_bytes);
         record = llmfp_zip_find(&archive->zip, name, 5 + storage->key_bytes);
     }

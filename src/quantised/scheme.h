@@ -13,8 +13,10 @@ enum { SCHEME_MOST_SIDES = 4 };
 /* "quantization_config" as far as schemes ask for it; 0 and "" where it is silent.  */
 struct quantisation_settings {
     bool present;
-    char method[64]; /* quant_method */
-    char format[64]; /* format or checkpoint_format */
+    char method[64];  /* quant_method */
+    char format[64];  /* format or checkpoint_format */
+    char version[64]; /* of AWQ */
+    bool dynamic;     /* some tensors have settings of their own */
     uint64_t bits;
     int64_t group_size;  /* -1: a whole column */
     uint64_t block_rows; /* weight_block_size */
@@ -51,6 +53,8 @@ extern const struct quantisation_scheme scheme_float8, scheme_float8_inverse; /*
 extern const struct quantisation_scheme scheme_mxfp4, scheme_mxfp4_original, scheme_mxfp4_packed;
 extern const struct quantisation_scheme scheme_nvfp4; /* float4.c */
 extern const struct quantisation_scheme scheme_nvfp4_divided;
+
+extern const struct quantisation_scheme scheme_gptq, scheme_awq, scheme_qweight; /* gptq.c */
 
 /* settings.c. Read the configuration's text; unknown keys do not matter.       Local.
  * Errors: LLMFP_FATAL without memory. Text that is no JSON gives no settings: who reads
