@@ -35,6 +35,7 @@ enum llmfp_encoding_id {
     LLMFP_F4_E4M3,        /* NVFP4: E2M1 codes, E4M3 scales of 16 and one of the tensor */
     LLMFP_GPTQ,           /* integers of 2, 3, 4, 8 bits; src/encoding/gptq.c */
     LLMFP_AWQ,            /* integers of 4 bits, src/encoding/awq.c */
+    LLMFP_LOOKUP4,        /* NF4, FP4 of bitsandbytes; src/encoding/lookup4.c */
     /* stored in checkpoints, but not weights by themselves: no kernel */
     LLMFP_F8_E8M0,
     LLMFP_F6_E2M3,
