@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "gguf.h"
 #include "shards.h"
 
 void llmfp_names_clear(struct llmfp_names *names)
@@ -62,10 +63,13 @@ static const struct {
     const char *suffix;
     const char *what;
 } unsupported[] = {
-    {".gguf", "a GGUF file"},          {".bin", "a PyTorch checkpoint"},
-    {".pth", "a PyTorch checkpoint"},  {".pt", "a PyTorch checkpoint"},
-    {".ckpt", "a PyTorch checkpoint"}, {".bin.index.json", "the index of a PyTorch checkpoint"},
-    {".h5", "an HDF5 file"},           {".msgpack", "a Flax checkpoint"},
+    {".bin", "a PyTorch checkpoint"},
+    {".pth", "a PyTorch checkpoint"},
+    {".pt", "a PyTorch checkpoint"},
+    {".ckpt", "a PyTorch checkpoint"},
+    {".bin.index.json", "the index of a PyTorch checkpoint"},
+    {".h5", "an HDF5 file"},
+    {".msgpack", "a Flax checkpoint"},
 };
 enum { N_UNSUPPORTED = sizeof unsupported / sizeof unsupported[0] };
 
@@ -74,6 +78,7 @@ struct listing {
     struct llmfp_names weights; /* *.safetensors that can be chosen */
     struct llmfp_names
         native; /* consolidated*.safetensors: the same weights in the publisher's layout */
+    struct llmfp_names gguf;
     const char *unsupported_name; /* the first of the first row above that has one */
     size_t unsupported_row;
     bool adapter;
@@ -88,7 +93,8 @@ static enum llmfp_status note_name(struct listing *listing, const char *entry,
         return LLMFP_OK;
     }
     listing->cache = listing->cache || strcmp(entry, "snapshots") == 0;
-    const bool weights = llmfp_ends_with(entry, ".safetensors");
+    const bool gguf = llmfp_ends_with(entry, ".gguf");
+    const bool weights = gguf || llmfp_ends_with(entry, ".safetensors");
     size_t row = 0;
     while (!weights && row < N_UNSUPPORTED && !llmfp_ends_with(entry, unsupported[row].suffix)) {
         row++;
@@ -100,6 +106,9 @@ static enum llmfp_status note_name(struct listing *listing, const char *entry,
     const char *name = llmfp_arena_string(arena, entry, strlen(entry));
     if (name == NULL) {
         return llmfp_fail_memory(error, strlen(entry) + 1, "a file name");
+    }
+    if (gguf) {
+        return llmfp_names_add(&listing->gguf, name, error);
     }
     if (weights) {
         return llmfp_names_add(
@@ -147,11 +156,11 @@ static enum llmfp_status fail_no_weights(const char *folder, const struct listin
                           folder);
     }
     if (listing->unsupported_name != NULL) {
-        return llmfp_fail(error, LLMFP_CHECKPOINT,
-                          "%s holds %s, %s, which is not supported, and no safetensors files; "
-                          "convert it to safetensors first",
-                          folder, listing->unsupported_name,
-                          unsupported[listing->unsupported_row].what);
+        return llmfp_fail(
+            error, LLMFP_CHECKPOINT,
+            "%s holds %s, %s, which is not supported, and no safetensors or GGUF files; "
+            "convert it to safetensors first",
+            folder, listing->unsupported_name, unsupported[listing->unsupported_row].what);
     }
     if (listing->cache) {
         return llmfp_fail(error, LLMFP_CHECKPOINT,
@@ -160,7 +169,8 @@ static enum llmfp_status fail_no_weights(const char *folder, const struct listin
                           folder);
     }
     return llmfp_fail(error, LLMFP_CHECKPOINT,
-                      "%s holds no weights: there is no *.safetensors file in it", folder);
+                      "%s holds no weights: there is no *.safetensors or *.gguf file in it",
+                      folder);
 }
 
 static bool is_model_shard(const char *name)
@@ -198,11 +208,15 @@ enum llmfp_status llmfp_folder_choose(const char *folder, struct llmfp_arena *ar
     struct listing listing = {0};
     enum llmfp_status status = list_folder(folder, arena, &listing, error);
     if (status == LLMFP_OK) {
-        struct llmfp_names *from = listing.weights.n_names > 0 ? &listing.weights : &listing.native;
+        struct llmfp_names *from = listing.weights.n_names > 0  ? &listing.weights
+                                   : listing.native.n_names > 0 ? &listing.native
+                                                                : &listing.gguf;
+        const bool gguf = from == &listing.gguf;
         *chosen = *from;
         *from = (struct llmfp_names){0};
         llmfp_names_sort(chosen);
         status = chosen->n_names == 0 ? fail_no_weights(folder, &listing, error)
+                 : gguf               ? gguf_check_folder(folder, chosen, error)
                                       : prefer_model_set(folder, chosen, error);
     }
     if (status == LLMFP_OK) {
@@ -210,5 +224,6 @@ enum llmfp_status llmfp_folder_choose(const char *folder, struct llmfp_arena *ar
     }
     llmfp_names_clear(&listing.weights);
     llmfp_names_clear(&listing.native);
+    llmfp_names_clear(&listing.gguf);
     return status;
 }
