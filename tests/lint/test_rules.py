@@ -24,7 +24,8 @@ PUBLIC = {"error": "base", "buffer": "base", "moments": "numeric", "statistics":
           "configuration": "model", "roles": "model", "manifest": "model", "plan": "plan", "quantised": "quantised",
           "own_rules": "model",
           "record": "record", "journal": "record", "communicator": "parallel",
-          "shares": "parallel", "io": "base", "isa": "encoding", "batch": "scan", "scan": "scan", "results": "results"}
+          "shares": "parallel", "io": "base", "isa": "encoding", "batch": "scan", "scan": "scan", "results": "results",
+          "verify": "results"}
 FORBIDDEN_CALLS = ["printf", "vprintf", "fprintf", "vfprintf", "puts", "fputs", "putchar",
                    "perror", "exit", "_exit", "abort", "atoi", "atol", "atof", "strcpy", "strcat",
                    "sprintf", "vsprintf", "gets", "strtok", "system", "popen"]
