@@ -18,23 +18,22 @@ struct options {
 
 static void print_help(void)
 {
-    (void)fputs(
-        "Usage: llmfp-inspect [OPTION]... CHECKPOINT\n"
-        "Say what is in a checkpoint (a file or a folder), from its headers alone:\n"
-        "format, architecture, files, encodings, roles and layers, and the tensors that\n"
-        "a scan leaves out.\n\n"
-        "      --json            one JSON object; its keys are in the manual page\n"
-        "      --tensors         how every tensor maps, too\n"
-        "      --rules FILE      role rules of your own (JSON), before the program's\n"
-        "  -h, --help            print this text\n"
-        "      --version         print the version\n\n"
-        "Exit status:\n"
-        "   0  all is well\n"
-        "   1  fatal: out of memory, or the output cannot be written\n"
-        "   2  wrong usage, or wrong rules\n"
-        "   3  the checkpoint cannot be read\n\n"
-        "Example: llmfp-inspect --json ./my-model | jq '.roles[].role'\n",
-        stdout);
+    (void)fputs("Usage: llmfp-inspect [OPTION]... CHECKPOINT\n"
+                "Say what is in a checkpoint (a file or a folder), from its headers alone:\n"
+                "format, architecture, files, encodings, roles and layers, and the tensors that\n"
+                "a scan leaves out.\n\n"
+                "      --json            one JSON object; its keys are in the manual page\n"
+                "      --tensors         how every tensor maps, too\n"
+                "      --rules FILE      role rules of your own (JSON), before the program's\n"
+                "  -h, --help            print this text\n"
+                "      --version         print the version\n\n"
+                "Exit status:\n"
+                "   0  all is well\n"
+                "   1  fatal: out of memory, or the output cannot be written\n"
+                "   2  wrong usage, or wrong rules\n"
+                "   3  the checkpoint cannot be read\n\n"
+                "Example: llmfp-inspect --json ./my-model | jq '.roles[].role'\n",
+                stdout);
 }
 
 static enum llmfp_status take_operand(const char *word, struct options *options,
