@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "utf8.h"
@@ -76,14 +77,36 @@ void json_signed(struct json_out *json, const char *key, int64_t value)
     (void)fprintf(json->out, "%" PRId64, value);
 }
 
+struct real_text real_text(double value)
+{
+    struct real_text out = {"nan"};
+    if (isinf(value)) {
+        (void)snprintf(out.text, sizeof out.text, "%s", value > 0 ? "inf" : "-inf");
+    } else if (!isnan(value)) {
+        int digits = 15;
+        do {
+            (void)snprintf(out.text, sizeof out.text, "%.*g", digits, value);
+        } while (digits++ < 17 && strtod(out.text, NULL) != value);
+        const size_t length = strlen(out.text);
+        if (strspn(out.text, "-0123456789") == length) { /* else a reader takes -0 as integer 0 */
+            (void)snprintf(out.text + length, sizeof out.text - length, ".0");
+        }
+    }
+    return out;
+}
+
 void json_real(struct json_out *json, const char *key, double value)
 {
-    if (!isfinite(value)) {
+    if (isnan(value)) {
         json_null(json, key);
         return;
     }
     begin(json, key);
-    (void)fprintf(json->out, "%.17g", value);
+    if (isinf(value)) {
+        (void)fputs(value > 0 ? "1e999" : "-1e999", json->out);
+    } else {
+        (void)fputs(real_text(value).text, json->out);
+    }
 }
 
 void json_truth(struct json_out *json, const char *key, bool value)

@@ -19,9 +19,16 @@ void json_close(struct json_out *json, char bracket);                 /* '}' or 
 void json_text(struct json_out *json, const char *key, const char *text);
 void json_whole(struct json_out *json, const char *key, uint64_t value);
 void json_signed(struct json_out *json, const char *key, int64_t value);
-/* NaN and infinities, which JSON does not have, are null. */
+/* The shortest decimal that reads back to the bit. NaN is null; an infinity, which JSON does not
+ * have, is 1e999 or -1e999, which readers of doubles turn into one. */
 void json_real(struct json_out *json, const char *key, double value);
 void json_truth(struct json_out *json, const char *key, bool value);
 void json_null(struct json_out *json, const char *key);
+
+/* The shortest of 15, 16 or 17 digits that reads back to the bit; "nan", "inf", "-inf". Local. */
+struct real_text {
+    char text[32];
+};
+struct real_text real_text(double value);
 
 #endif

@@ -16,7 +16,7 @@ import harness  # noqa: E402
 # Lowest first; a module may include headers of its own row and of the rows above it.
 LEVELS = [["base"], ["numeric", "encoding"], ["format"], ["model"], ["quantised"], ["plan"], ["record"],
           ["parallel"], ["scan"], ["results"],
-          ["app", "inspect"]]
+          ["app", "inspect", "export"]]
 LEVEL = {module: level for level, row in enumerate(LEVELS) for module in row}
 CORE = ["base", "numeric", "encoding", "format", "model", "quantised", "plan", "record"]
 # Where each public header (include/llmfp) belongs.
