@@ -30,6 +30,13 @@ static const struct llmfp_encoding table[LLMFP_N_ENCODINGS] = {
                        NULL},
     [LLMFP_F4_E4M3] = {"F4_E4M3", LLMFP_KIND_FLOAT, 16, 8, -1 - 9 - 149, 3 + 9 + 128,
                        llmfp_add_f4_e4m3, NULL},
+    /* Codes minus zero points are below 2^9. */
+    [LLMFP_GPTQ] = {"GPTQ", LLMFP_KIND_FLOAT, 8, 4, -149, 9 + 128, llmfp_add_gptq,
+                    llmfp_check_gptq},
+    [LLMFP_AWQ] = {"AWQ", LLMFP_KIND_FLOAT, 8, 4, -149, 9 + 128, llmfp_add_awq, NULL},
+    /* F32 times (F32 times F32 plus F32). */
+    [LLMFP_LOOKUP4] = {"LOOKUP4", LLMFP_KIND_FLOAT, 2, 1, -3 * 149, 3 * 128 + 1, llmfp_add_lookup4,
+                       llmfp_check_lookup4},
     [LLMFP_F8_E8M0] = {"F8_E8M0", LLMFP_KIND_OTHER, 1, 1, 0, 0, NULL, NULL},
     [LLMFP_F6_E2M3] = {"F6_E2M3", LLMFP_KIND_OTHER, 4, 3, 0, 0, NULL, NULL},
     [LLMFP_F6_E3M2] = {"F6_E3M2", LLMFP_KIND_OTHER, 4, 3, 0, 0, NULL, NULL},
@@ -51,9 +58,18 @@ const struct llmfp_encoding *llmfp_encoding(enum llmfp_encoding_id id)
     return &table[id];
 }
 
+/* Encodings of tensors that are put together from several; no dtype of a file. */
+static bool needs_sides(enum llmfp_encoding_id id)
+{
+    return id >= LLMFP_F8_E4M3_SCALED && id < LLMFP_F8_E8M0;
+}
+
 bool llmfp_encoding_find(const char *name, size_t n_bytes, enum llmfp_encoding_id *id)
 {
     for (int i = 0; i < LLMFP_N_ENCODINGS; i++) {
+        if (needs_sides((enum llmfp_encoding_id)i)) { /* no file may claim it for one tensor */
+            continue;
+        }
         if (strlen(table[i].name) == n_bytes && memcmp(table[i].name, name, n_bytes) == 0) {
             *id = (enum llmfp_encoding_id)i;
             return true;
