@@ -35,7 +35,8 @@ enum { LLMFP_BATCH_MOST = 64 }; /* checkpoints */
 struct llmfp_batch {
     struct llmfp_batch_checkpoint checkpoints[LLMFP_BATCH_MOST];
     size_t n_located; /* entries that are located and wait, in manifest order */
-    size_t n;         /* of these, the first n are the current batch */
+    const struct llmfp_own_rules *own_rules; /* borrowed; NULL: none */
+    size_t n;                                /* of these, the first n are the current batch */
 };
 
 /* Note that a checkpoint has failed; the first message stays.              Local. */

@@ -56,9 +56,6 @@ struct llmfp_block {
     uint64_t bytes;
 };
 
-/* Numbers that a kernel needs beside the sides; which, says its encoding.       */
-enum { LLMFP_N_PARAMETERS = 4 };
-
 struct llmfp_tensor {
     const char *name; /* as in the file; of a tensor put together from several, its own */
     enum llmfp_encoding_id encoding;
@@ -74,8 +71,8 @@ struct llmfp_tensor {
      * divides n_elements), run i from data.offset_bytes + i pitch_bytes on. 0, 0: dense. */
     uint64_t run_elements;
     uint64_t pitch_bytes;
-    uint64_t parameters[LLMFP_N_PARAMETERS];
-    uint32_t n_sides;
+    uint64_t parameters[LLMFP_N_PARAMETERS]; /* for the kernel (llmfp/encoding.h) */
+    uint32_t n_sides;                        /* at most LLMFP_MOST_SIDES are read */
     const struct llmfp_side *sides;
 };
 

@@ -18,6 +18,8 @@
 /* Models that state head counts layer by layer: at most this many layers.      */
 enum { LLMFP_LISTED_LAYERS = 256 };
 
+struct llmfp_own_rules;
+
 struct llmfp_configuration {
     char architecture[LLMFP_NAME_BYTES]; /* architectures[0], else model_type, else "" */
     char model_type[LLMFP_NAME_BYTES];   /* of the language model (text_config inside) */
@@ -38,6 +40,9 @@ struct llmfp_configuration {
     bool post_norm;                      /* opt: norms behind attention and feed-forward */
     bool output_gate;                    /* Megatron: the query projection also makes a gate */
     bool tied_embeddings;
+    /* Rules of the user's own that go before all others; borrowed, NULL: none. Not from
+     * config.json.                                                              */
+    const struct llmfp_own_rules *own_rules;
     uint32_t n_listed_layers; /* 0 where all layers are alike (h and k above hold) */
     uint32_t layer_heads[LLMFP_LISTED_LAYERS];
     uint32_t layer_kv_heads[LLMFP_LISTED_LAYERS];

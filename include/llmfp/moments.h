@@ -78,6 +78,14 @@ void llmfp_moments_add_range(struct llmfp_moments *moments, double smallest, dou
 /* Add another population of any layout that fits into this one's.               */
 void llmfp_moments_merge(struct llmfp_moments *moments, const struct llmfp_moments *other);
 
+/* Add another population with each of its finite elements times mantissa * 2^exponent,
+ * |mantissa| < 2^31. Elements that are not finite count as such. `other` is settled.
+ * A limb of `other` may begin up to 32 bits below its lowest exponent, so the layout of
+ * `moments` must cover 32 bits more than the products need. The products that are
+ * extremes must be doubles exactly.                                             */
+void llmfp_moments_add_scaled(struct llmfp_moments *moments, const struct llmfp_moments *other,
+                              int64_t mantissa, int exponent);
+
 /* Carry: bring all limbs to their canonical range.                              */
 void llmfp_moments_settle(struct llmfp_moments *moments);
 

@@ -56,7 +56,8 @@ struct llmfp_mapping {
 
 /* Map one tensor. Strings in the mapping are static or belong to `arena`.
  * Deterministic: depends on name, shape, encoding and configuration only.
- * Errors: LLMFP_FATAL without memory.                                    Local. */
+ * Errors: LLMFP_CHECKPOINT where parts of the user's own rules do not fit;
+ * LLMFP_FATAL without memory.                                            Local. */
 enum llmfp_status llmfp_roles_map(const struct llmfp_configuration *configuration,
                                   const struct llmfp_tensor *tensor, struct llmfp_arena *arena,
                                   struct llmfp_mapping *mapping,

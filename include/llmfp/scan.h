@@ -45,11 +45,12 @@ struct llmfp_scan_timings {
 };
 
 struct llmfp_scan_settings {
-    const struct llmfp_role_filter *filter; /* NULL: all roles */
-    uint64_t chunk_bytes;                   /* 0: chosen from the data */
-    enum llmfp_io io;                       /* how bytes are read */
-    bool strict;                            /* stop at the first checkpoint that fails */
-    const volatile sig_atomic_t *stop;      /* becomes non-zero when the scan is to stop */
+    const struct llmfp_role_filter *filter;  /* NULL: all roles */
+    const struct llmfp_own_rules *own_rules; /* NULL: none */
+    uint64_t chunk_bytes;                    /* 0: chosen from the data */
+    enum llmfp_io io;                        /* how bytes are read */
+    bool strict;                             /* stop at the first checkpoint that fails */
+    const volatile sig_atomic_t *stop;       /* becomes non-zero when the scan is to stop */
 };
 
 /* One entry per manifest entry; the same on every rank, but `place` is rank 0's.  */

@@ -4,6 +4,7 @@
 
 #include "llmfp/communicator.h"
 #include "llmfp/manifest.h"
+#include "llmfp/own_rules.h"
 #include "llmfp/roles.h"
 #include "messages.h"
 #include "options.h"
@@ -11,8 +12,9 @@
 struct command {
     const struct llmfp_communicator *communicator;
     const struct options *options;
-    const struct llmfp_manifest *manifest;  /* the same on every rank */
-    const struct llmfp_role_filter *filter; /* NULL: all roles */
+    const struct llmfp_manifest *manifest;   /* the same on every rank */
+    const struct llmfp_role_filter *filter;  /* NULL: all roles */
+    const struct llmfp_own_rules *own_rules; /* NULL: none */
     struct messages *messages;
 };
 

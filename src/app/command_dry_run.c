@@ -163,6 +163,9 @@ static enum llmfp_status look_at_all(const struct command *command, struct total
         batch == NULL ? llmfp_fail_memory(error, sizeof *batch, "a batch") : LLMFP_OK;
     status = llmfp_agree(command->communicator, status, error);
     size_t next = 0;
+    if (batch != NULL) {
+        batch->own_rules = command->own_rules;
+    }
     while (status == LLMFP_OK) {
         status = next_batch(command, batch, &next, error);
         if (status != LLMFP_OK || batch->n == 0) {

@@ -69,7 +69,8 @@ static enum llmfp_status prepare(const struct command *command, struct start *st
 {
     enum llmfp_status status = LLMFP_OK;
     if (command->communicator->rank == 0) {
-        status = start_prepare(command->options, command->manifest, start, entries, error);
+        status = start_prepare(command->options, command->own_rules, command->manifest, start,
+                               entries, error);
     }
     status = llmfp_agree(command->communicator, status, error);
     if (status == LLMFP_OK) {
@@ -193,6 +194,7 @@ static enum llmfp_status run(struct command *command, struct start *start,
 {
     struct messages *messages = command->messages;
     const struct llmfp_scan_settings settings = {.filter = command->filter,
+                                                 .own_rules = command->own_rules,
                                                  .chunk_bytes = command->options->chunk_bytes,
                                                  .io = command->options->io,
                                                  .strict = command->options->strict,

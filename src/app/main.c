@@ -27,10 +27,33 @@ static int rank_from_launcher(void)
     return 0;
 }
 
-/* Collective. Manifest and roles, the same on every rank. */
+/* Collective. The user's own role rules: rank 0 reads, every rank understands them. */
+static enum llmfp_status read_rules(const struct llmfp_communicator *communicator, const char *path,
+                                    struct llmfp_own_rules **own_rules, struct llmfp_error *error)
+{
+    struct llmfp_buffer text = {0};
+    enum llmfp_status status = LLMFP_OK;
+    if (communicator->rank == 0) {
+        status = llmfp_own_rules_load(path, &text, error);
+    }
+    status = llmfp_agree(communicator, status, error);
+    if (status == LLMFP_OK) {
+        status = llmfp_broadcast(communicator, &text, 0, error);
+    }
+    if (status == LLMFP_OK) {
+        status =
+            llmfp_own_rules_read(path, (const char *)text.bytes, text.size_bytes, own_rules, error);
+        status = llmfp_agree(communicator, status, error);
+    }
+    llmfp_buffer_clear(&text);
+    return status;
+}
+
+/* Collective. Manifest, roles and rules, the same on every rank. */
 static enum llmfp_status read_inputs(const struct llmfp_communicator *communicator,
                                      const struct options *options, struct llmfp_manifest *manifest,
-                                     struct llmfp_role_filter **filter, struct llmfp_error *error)
+                                     struct llmfp_role_filter **filter,
+                                     struct llmfp_own_rules **own_rules, struct llmfp_error *error)
 {
     enum llmfp_status status = error->status; /* of what was done before MPI has started */
     struct llmfp_buffer packed = {0};
@@ -50,7 +73,10 @@ static enum llmfp_status read_inputs(const struct llmfp_communicator *communicat
         status = llmfp_manifest_unpack(manifest, &cursor, error);
     }
     llmfp_buffer_clear(&packed);
-    return llmfp_agree(communicator, status, error);
+    status = llmfp_agree(communicator, status, error);
+    return status == LLMFP_OK && options->rules != NULL
+               ? read_rules(communicator, options->rules, own_rules, error)
+               : status;
 }
 
 /* Collective. */
@@ -59,20 +85,23 @@ static int run(const struct llmfp_communicator *communicator, const struct optio
 {
     struct llmfp_manifest manifest = {0};
     struct llmfp_role_filter *filter = NULL;
+    struct llmfp_own_rules *own_rules = NULL;
     struct messages messages = {.progress = {.out = stderr, .mode = PROGRESS_NONE},
                                 .quiet = options->quiet,
                                 .verbose = options->verbose,
                                 .speaks = communicator->rank == 0};
     int exit_status;
-    const enum llmfp_status status = read_inputs(communicator, options, &manifest, &filter, &error);
+    const enum llmfp_status status =
+        read_inputs(communicator, options, &manifest, &filter, &own_rules, &error);
     if (status != LLMFP_OK) {
         message_error(&messages, NULL, error.text);
         exit_status = (int)status;
     } else {
-        struct command command = {communicator, options, &manifest, filter, &messages};
+        struct command command = {communicator, options, &manifest, filter, own_rules, &messages};
         exit_status = options->dry_run ? command_dry_run(&command) : command_scan(&command);
     }
     llmfp_role_filter_free(filter);
+    llmfp_own_rules_free(own_rules);
     llmfp_manifest_clear(&manifest);
     return exit_status;
 }

@@ -42,6 +42,8 @@ _Static_assert(sizeof(enum llmfp_io) == sizeof(int) && sizeof(enum progress_mode
 static const struct option table[] = {
     {'o', "output", "FILE", KIND_TEXT, MEMBER(output), "results file; default llmfp.h5", NULL},
     {0, "roles", "LIST", KIND_TEXT, MEMBER(roles), "only these roles, as in attn.*,norm.mlp", NULL},
+    {0, "rules", "FILE", KIND_TEXT, MEMBER(rules),
+     "role rules of your own (JSON), before the program's", NULL},
     {0, "dry-run", NULL, KIND_FLAG, MEMBER(dry_run),
      "read headers only, print how every tensor maps", NULL},
     {0, "resume", NULL, KIND_FLAG, MEMBER(resume), "go on with an interrupted scan", NULL},

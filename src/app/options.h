@@ -24,6 +24,7 @@ struct options {
     const char *manifest; /* "-" for standard input; NULL only with verify, help or version */
     const char *output;   /* "llmfp.h5" unless given */
     const char *roles;    /* NULL: all */
+    const char *rules;    /* NULL: none */
     const char *verify;   /* NULL: scan. Else there is no manifest */
     bool with_checkpoints;
     bool dry_run;

@@ -35,14 +35,15 @@ void start_clear(struct start *start)
     *start = (struct start){.journal = {.descriptor = -1}};
 }
 
-/* What must not change between a scan and its resumption: which roles are read (FNV-1a). */
-static uint64_t key_of(const struct options *options)
+/* What must not change between a scan and its resumption: which roles are read (FNV-1a), and
+ * by which rules. */
+static uint64_t key_of(const struct options *options, const struct llmfp_own_rules *own_rules)
 {
     uint64_t key = UINT64_C(0xCBF29CE484222325);
     for (const char *c = options->roles == NULL ? "" : options->roles; *c != '\0'; c++) {
         key = (key ^ (unsigned char)*c) * UINT64_C(0x100000001B3);
     }
-    return key;
+    return own_rules == NULL ? key : key ^ llmfp_own_rules_digest(own_rules);
 }
 
 /* ---- records that are there ---- */
@@ -230,11 +231,12 @@ static bool all_done(const struct llmfp_manifest *manifest, const struct llmfp_s
 }
 
 enum llmfp_status start_prepare(const struct options *options,
+                                const struct llmfp_own_rules *own_rules,
                                 const struct llmfp_manifest *manifest, struct start *start,
                                 struct llmfp_scan_entry *entries, struct llmfp_error *error)
 {
     *start = (struct start){.journal = {.descriptor = -1}};
-    const uint64_t key = key_of(options);
+    const uint64_t key = key_of(options, own_rules);
     start->journal_path = start_journal_path(options->output);
     if (start->journal_path == NULL) {
         return llmfp_fail_memory(error, strlen(options->output), "a path");

@@ -8,6 +8,7 @@
 #include "hash_index.h"
 #include "llmfp/journal.h"
 #include "llmfp/manifest.h"
+#include "llmfp/own_rules.h"
 #include "llmfp/scan.h"
 #include "options.h"
 
@@ -40,6 +41,7 @@ char *start_journal_path(const char *output);
  * `done`, `fingerprint` and `place` of the entries that are recorded there.
  * Errors: LLMFP_USAGE when the options do not fit what is there; LLMFP_FATAL.       */
 enum llmfp_status start_prepare(const struct options *options,
+                                const struct llmfp_own_rules *own_rules,
                                 const struct llmfp_manifest *manifest, struct start *start,
                                 struct llmfp_scan_entry *entries,
                                 struct llmfp_error *error) LLMFP_MUST_CHECK;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "layout.h"
+#include "llmfp/own_rules.h"
 #include "rules.h"
 #include "tensor_name.h"
 #include "words.h"
@@ -396,6 +397,14 @@ enum llmfp_status llmfp_roles_map(const struct llmfp_configuration *configuratio
     if (encoding->add == NULL) {
         mapping->reason = LLMFP_NO_KERNEL;
         return LLMFP_OK;
+    }
+    if (configuration->own_rules != NULL) {
+        bool taken;
+        const enum llmfp_status status =
+            llmfp_own_rules_map(configuration->own_rules, tensor, mapping, &taken, error);
+        if (taken || status != LLMFP_OK) {
+            return status;
+        }
     }
     char name[LLMFP_NAME_MOST];
     const size_t length = llmfp_name_unwrap(tensor->name, name);

@@ -1,6 +1,7 @@
 /* moments.c - fixed-point sums in limbs. See llmfp/moments.h for the invariants. */
 #include "llmfp/moments.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -145,6 +146,44 @@ void llmfp_moments_merge(struct llmfp_moments *moments, const struct llmfp_momen
                 layout->square_exponent, layout->square_limbs);
     /* The budget bounds what both together may hold before the next carry. */
     llmfp_moments_settle(moments);
+}
+
+static void add_scaled_range(struct llmfp_moments *moments, const struct llmfp_moments *other,
+                             int64_t mantissa, int exponent)
+{
+    if (other->extreme[LLMFP_LARGEST] == LLMFP_NO_KEY) {
+        return;
+    }
+    const double scale = ldexp((double)mantissa, exponent);
+    const double a = scale * llmfp_key_to_double(other->extreme[LLMFP_LARGEST]);
+    const double b = scale * llmfp_key_to_double(-other->extreme[LLMFP_MINUS_SMALLEST]);
+    llmfp_moments_add_range(moments, a < b ? a : b, a < b ? b : a);
+}
+
+void llmfp_moments_add_scaled(struct llmfp_moments *moments, const struct llmfp_moments *other,
+                              int64_t mantissa, int exponent)
+{
+    const struct llmfp_moments_layout *layout = other->layout;
+    const int64_t *sum = sum_limbs(other);
+    const int64_t *square = square_limbs(other);
+    const uint64_t count = (uint64_t)other->additive[LLMFP_COUNT];
+    const uint64_t nonfinite = (uint64_t)other->additive[LLMFP_NONFINITE];
+    const uint64_t zeros = (uint64_t)other->additive[LLMFP_ZEROS];
+    llmfp_moments_add_counts(moments, count, mantissa == 0 ? count - nonfinite : zeros, nonfinite);
+    for (uint32_t k = 0; mantissa != 0 && k < layout->sum_limbs; k++) {
+        if (sum[k] != 0) {
+            llmfp_moments_add_sum(moments, (llmfp_i128)sum[k] * mantissa,
+                                  layout->sum_exponent + (int)k * LIMB_BITS + exponent);
+        }
+    }
+    const uint64_t squared = (uint64_t)(mantissa * mantissa);
+    for (uint32_t k = 0; mantissa != 0 && k < layout->square_limbs; k++) {
+        if (square[k] != 0) { /* settled, and a sum of squares: not negative */
+            llmfp_moments_add_square(moments, (llmfp_u128)square[k] * squared,
+                                     layout->square_exponent + (int)k * LIMB_BITS + 2 * exponent);
+        }
+    }
+    add_scaled_range(moments, other, mantissa, exponent);
 }
 
 static void settle_limbs(int64_t *limbs, uint32_t n)

@@ -249,6 +249,16 @@ static void count_tensor(struct llmfp_tally *tally, enum llmfp_reason reason, ui
     tally->bytes[reason] += size_bytes;
 }
 
+/* Bytes of the scales and zeros, which are part of the tensor. */
+static uint64_t side_bytes(const struct llmfp_tensor *tensor)
+{
+    uint64_t size_bytes = 0;
+    for (uint32_t i = 0; i < tensor->n_sides; i++) {
+        size_bytes += tensor->sides[i].extent.size_bytes;
+    }
+    return size_bytes;
+}
+
 /* Put one mapped tensor into the plan. False without memory. */
 static bool add_tensor(struct llmfp_plan *plan, uint32_t checkpoint,
                        const struct llmfp_tensor *tensor, const struct llmfp_mapping *mapping,
@@ -262,12 +272,12 @@ static bool add_tensor(struct llmfp_plan *plan, uint32_t checkpoint,
         return false;
     }
     if (!any_wanted(targets, mapping->n_parts)) {
-        count_tensor(tally, LLMFP_ROLE_NOT_WANTED, tensor->data.size_bytes);
+        count_tensor(tally, LLMFP_ROLE_NOT_WANTED, tensor->data.size_bytes + side_bytes(tensor));
         return true;
     }
     const uint64_t wanted_bytes = llmfp_tensor_bytes(tensor, wanted_per_period * mapping->repeat);
     tally->tensors[LLMFP_SCANNED]++;
-    tally->bytes[LLMFP_SCANNED] += wanted_bytes;
+    tally->bytes[LLMFP_SCANNED] += wanted_bytes + side_bytes(tensor);
     tally->bytes[LLMFP_ROLE_NOT_WANTED] +=
         llmfp_tensor_bytes(tensor, tensor->n_elements) - wanted_bytes;
     struct llmfp_plan_tensor *tensors =
@@ -285,7 +295,7 @@ static bool add_tensor(struct llmfp_plan *plan, uint32_t checkpoint,
     if (!add_segments(plan, added)) {
         return false;
     }
-    tally->wanted_bytes += plan->stream_bytes - before;
+    tally->wanted_bytes += plan->stream_bytes - before + side_bytes(tensor);
     plan->n_tensors++;
     return true;
 }
@@ -301,8 +311,8 @@ static void note_unsplit(struct llmfp_tally *tally, const struct llmfp_tensor *t
     }
 }
 
-/* Names that quantisers give to the scales of a weight: the stored codes are then not its
- * values. */
+/* Names that quantisers give to the scales of a weight. Where they were not joined with it
+ * (llmfp/quantised.h), the stored codes are not its values. */
 static bool is_scale(const char *name)
 {
     static const char *const endings[] = {".weight_scale", ".weight_scale_inv"};
@@ -417,12 +427,12 @@ enum llmfp_status llmfp_plan_add(struct llmfp_plan *plan, uint32_t checkpoint,
             break;
         }
         tally->parameters += tensor->n_elements;
-        tally->size_bytes += tensor->data.size_bytes;
+        tally->size_bytes += tensor->data.size_bytes + side_bytes(tensor);
         note_layers(tally, &mapping);
         note_unsplit(tally, tensor, &mapping);
         tally->n_scales += is_scale(tensor->name);
         if (mapping.reason != LLMFP_SCANNED) {
-            count_tensor(tally, mapping.reason, tensor->data.size_bytes);
+            count_tensor(tally, mapping.reason, tensor->data.size_bytes + side_bytes(tensor));
         } else if (!add_tensor(plan, checkpoint, tensor, &mapping, filter, tally)) {
             status = no_memory(error);
         } else if (plan->n_tensors > n_before) {

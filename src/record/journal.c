@@ -193,10 +193,11 @@ static enum llmfp_status check_header(const struct llmfp_journal *journal, uint6
                           journal->path);
     }
     if (llmfp_load_u64(header + sizeof magic) != key) {
-        return llmfp_fail(error, LLMFP_USAGE,
-                          "journal '%s' belongs to a scan with other --roles; give the same "
-                          "options, or start anew with --overwrite",
-                          journal->path);
+        return llmfp_fail(
+            error, LLMFP_USAGE,
+            "journal '%s' belongs to a scan with other --roles or --rules; give the same "
+            "options, or start anew with --overwrite",
+            journal->path);
     }
     return LLMFP_OK;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "llmfp/quantised.h"
+
 enum {
     /* Headers of a batch: their tensors take a few times as much memory on each rank. */
     MOST_HEADER_BYTES = 24 << 20
@@ -381,6 +383,7 @@ static enum llmfp_status finish_catalogs(struct llmfp_batch *batch, struct llmfp
         if (status != LLMFP_OK) {
             llmfp_batch_fail(checkpoint, why.text);
         }
+        checkpoint->configuration.own_rules = batch->own_rules;
         digest_files(checkpoint);
     }
     return LLMFP_OK;
@@ -416,6 +419,35 @@ static enum llmfp_status check_indexes(const struct llmfp_communicator *communic
     return status;
 }
 
+/* Codes and their scales become one tensor. After the indexes, which speak of the tensors
+ * as they are stored; every rank does the same. */
+static enum llmfp_status assemble_quantised(const struct llmfp_communicator *communicator,
+                                            struct llmfp_batch *batch, struct llmfp_error *error)
+{
+    const char *mine[LLMFP_BATCH_MOST] = {NULL};
+    enum llmfp_status status = LLMFP_OK;
+    for (size_t i = 0; i < batch->n && status == LLMFP_OK; i++) {
+        struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
+        struct llmfp_error why = {LLMFP_OK, ""};
+        const enum llmfp_status assembled =
+            checkpoint->failed
+                ? LLMFP_OK
+                : llmfp_quantised_assemble(&checkpoint->catalog, checkpoint->files.configuration,
+                                           checkpoint->files.configuration_bytes, &why);
+        if (assembled == LLMFP_FATAL) {
+            *error = why;
+            status = assembled;
+        } else if (assembled != LLMFP_OK) {
+            llmfp_batch_fail(checkpoint, why.text);
+            mine[i] = checkpoint->message;
+        }
+    }
+    status = llmfp_agree(communicator, status, error);
+    /* Small texts were read: a file may have failed one rank and not the others. */
+    return status == LLMFP_OK ? llmfp_batch_agree_failures(communicator, batch, mine, error)
+                              : status;
+}
+
 enum llmfp_status llmfp_batch_headers(const struct llmfp_communicator *communicator,
                                       struct llmfp_batch *batch, struct llmfp_error *error)
 {
@@ -434,5 +466,11 @@ enum llmfp_status llmfp_batch_headers(const struct llmfp_communicator *communica
         status = finish_catalogs(batch, error);
         status = llmfp_agree(communicator, status, error);
     }
-    return status == LLMFP_OK ? check_indexes(communicator, batch, error) : status;
+    if (status == LLMFP_OK) {
+        status = check_indexes(communicator, batch, error);
+    }
+    if (status == LLMFP_OK) {
+        status = assemble_quantised(communicator, batch, error);
+    }
+    return status;
 }

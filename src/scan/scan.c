@@ -303,6 +303,9 @@ enum llmfp_status llmfp_scan_run(const struct llmfp_communicator *communicator,
         scan.n_left += !entries[i].done;
     }
     scan.batch = calloc(1, sizeof *scan.batch);
+    if (scan.batch != NULL) {
+        scan.batch->own_rules = settings->own_rules;
+    }
     enum llmfp_status status = LLMFP_OK;
     if (scan.batch == NULL) {
         status = llmfp_fail_memory(error, sizeof *scan.batch, "a batch");

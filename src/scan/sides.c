@@ -2,6 +2,7 @@
 #include "sides.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { ALIGNMENT = 64 }; /* of each side in memory */
 
@@ -62,23 +63,27 @@ enum llmfp_status sides_load(struct sides *sides, struct reader *reader,
     if (status == LLMFP_OK) {
         status = grow(sides, all_bytes, error);
     }
+    sides->all.n = tensor->n_sides < LLMFP_MOST_SIDES ? tensor->n_sides : LLMFP_MOST_SIDES;
+    memcpy(sides->all.parameters, tensor->parameters, sizeof sides->all.parameters);
     uint64_t place = 0;
-    for (uint32_t i = 0; status == LLMFP_OK && i < tensor->n_sides && i < SIDES_MOST; i++) {
+    for (uint32_t i = 0; status == LLMFP_OK && i < sides->all.n; i++) {
         const struct llmfp_extent *extent = &tensor->sides[i].extent;
         status = reader_copy(reader, &catalog->files[extent->file], extent->offset_bytes,
                              extent->size_bytes, sides->memory + place, error);
-        sides->bytes[i] = sides->memory + place;
+        sides->all.side[i].encoding = tensor->sides[i].encoding;
+        sides->all.side[i].bytes = sides->memory + place;
+        sides->all.side[i].size_bytes = extent->size_bytes;
         place += aligned(extent->size_bytes);
     }
     const struct llmfp_encoding *encoding = llmfp_encoding(tensor->encoding);
     if (status == LLMFP_OK && encoding->check != NULL) {
-        status = encoding->check(tensor, sides->bytes, error);
+        status = encoding->check(&sides->all, error);
     }
     sides->tensor = status == LLMFP_OK ? tensor : NULL;
     return status;
 }
 
-const unsigned char *const *sides_of(const struct sides *sides, const struct llmfp_tensor *tensor)
+const struct llmfp_sides *sides_of(const struct sides *sides, const struct llmfp_tensor *tensor)
 {
-    return tensor->n_sides == 0 ? NULL : sides->bytes;
+    return tensor->n_sides == 0 ? NULL : &sides->all;
 }

@@ -7,7 +7,6 @@
 #include "reader.h"
 
 enum {
-    SIDES_MOST = 8,              /* of one tensor */
     SIDES_MOST_BYTES = 192 << 20 /* of one tensor, all together */
 };
 
@@ -16,7 +15,7 @@ struct sides {
     const struct llmfp_tensor *tensor; /* whose they are, or NULL */
     unsigned char *memory;             /* owned; the sides one behind another */
     uint64_t capacity_bytes;
-    const unsigned char *bytes[SIDES_MOST];
+    struct llmfp_sides all;
 };
 
 /* All Local.                                                                           */
@@ -30,7 +29,7 @@ enum llmfp_status sides_load(struct sides *sides, struct reader *reader,
                              struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* The sides of a tensor, as kernels take them; NULL for a tensor without.              */
-const unsigned char *const *sides_of(const struct sides *sides, const struct llmfp_tensor *tensor);
+const struct llmfp_sides *sides_of(const struct sides *sides, const struct llmfp_tensor *tensor);
 
 void sides_clear(struct sides *sides);
 

@@ -75,7 +75,6 @@ static void add_run(struct stream *stream, const struct llmfp_plan_tensor *tenso
     const struct llmfp_elements elements = {.bytes = bytes,
                                             .n_elements = n_elements,
                                             .first_element = first_element,
-                                            .tensor = tensor->tensor,
                                             .sides = sides_of(&stream->sides, tensor->tensor)};
     llmfp_encoding(tensor->tensor->encoding)->add(&stream->moments[cell], &elements);
 }

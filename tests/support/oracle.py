@@ -53,6 +53,24 @@ class Population:
             self._extend(int(own.max()) << (e - UNIT))
         return self
 
+    def add_values(self, values):
+        """Add elements given as Fractions that are whole numbers of units, None for one that is
+        not finite."""
+        unit = Fraction(2) ** UNIT
+        for value in values:
+            self.count += 1
+            if value is None:
+                self.nonfinite += 1
+                continue
+            self.zeros += value == 0
+            units = value / unit
+            if units.denominator != 1:
+                raise ValueError(f"{value} is no multiple of 2^{UNIT}")
+            self.total += int(units)
+            self.squares += int(units) ** 2
+            self._extend(int(units))
+        return self
+
     def _extend(self, value):
         self.smallest = value if self.smallest is None else min(self.smallest, value)
         self.largest = value if self.largest is None else max(self.largest, value)

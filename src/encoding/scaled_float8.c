@@ -1,0 +1,179 @@
+/* scaled_float8.c - 8-bit floats with scales: value = code * scale of its rectangle.
+ *
+ * A tensor is [..., rows, columns]; each matrix is cut into rectangles of R x C, smaller
+ * ones at the ends, with one scale each.
+ *   side 0      scales [..., ceil(rows / R), ceil(columns / C)], F32, BF16, F16 or E8M0
+ *   parameters  rows, columns, R, C
+ * A rectangle's codes are put together and summed as plain 8-bit floats; their sums times
+ * the scale, and the scale squared, go into the moments.
+ * Sources: the block-wise FP8 of DeepSeek-V3 (the scale is multiplied, though its name
+ * says "inv"), compressed-tensors' float-quantized and mxfp8-quantized.               */
+#include <string.h>
+
+#include "kernels.h"
+#include "side_scale.h"
+
+enum {
+    GATHERED_BYTES = 128 << 10, /* stays in the second-level cache */
+    CACHE_LINE = 64,
+    MOST_LIMBS = 32
+};
+
+struct grid {
+    uint64_t rows, columns, block_rows, block_columns;
+    uint64_t blocks_down, blocks_across;
+};
+
+static struct grid grid_of(const struct llmfp_sides *sides)
+{
+    const uint64_t *p = sides->parameters;
+    struct grid grid = {p[0], p[1], p[2], p[3], 0, 0};
+    grid.blocks_down = (grid.rows + grid.block_rows - 1) / grid.block_rows;
+    grid.blocks_across = (grid.columns + grid.block_columns - 1) / grid.block_columns;
+    return grid;
+}
+
+/* What is being added, and where to. */
+struct task {
+    struct llmfp_moments *moments;
+    llmfp_kernel *plain;
+    struct llmfp_moments_layout layout; /* of the plain codes */
+    const struct llmfp_elements *elements;
+};
+
+/* n codes that have one scale. */
+static void add_codes(const struct task *task, const unsigned char *codes, uint64_t n,
+                      uint64_t scale_number)
+{
+    int64_t additive[MOST_LIMBS];
+    int64_t extreme[LLMFP_N_EXTREMES];
+    struct llmfp_moments plain = llmfp_moments_begin(&task->layout, additive, extreme);
+    const struct llmfp_elements elements = {.bytes = codes, .n_elements = n};
+    const struct side_scale scale = side_scale_at(task->elements->sides, 0, scale_number);
+    if (!scale.finite) { /* infinity and NaN times anything, 0 included, is not finite */
+        llmfp_moments_add_counts(task->moments, n, 0, n);
+        return;
+    }
+    task->plain(&plain, &elements);
+    llmfp_moments_settle(&plain);
+    llmfp_moments_add_scaled(task->moments, &plain, scale.mantissa, scale.exponent);
+}
+
+/* Columns from `column` to `end` of some rows, summed row by row where they lie. */
+static void add_long_rows(const struct task *task, const struct grid *grid,
+                          const unsigned char *bytes, uint64_t n_rows, uint64_t n_columns,
+                          uint64_t scale_number)
+{
+    if (n_columns == grid->columns) { /* the rows are one run */
+        add_codes(task, bytes, n_rows * n_columns, scale_number);
+        return;
+    }
+    for (uint64_t row = 0; row < n_rows; row++) {
+        add_codes(task, bytes + row * grid->columns, n_columns, scale_number);
+    }
+}
+
+/* memcpy, whose call would take longer than copying the few lines of one row. */
+static inline void copy(unsigned char *to, const unsigned char *from, size_t n)
+{
+    for (; n >= CACHE_LINE; n -= CACHE_LINE, to += CACHE_LINE, from += CACHE_LINE) {
+        memcpy(to, from, CACHE_LINE);
+    }
+    memcpy(to, from, n);
+}
+
+/* n_blocks whole rectangles side by side, of n_rows rows and n_columns columns each. Rows
+ * are read from left to right across all of them: memory is fetched ahead that way, which
+ * it is not when one narrow rectangle is read from top to bottom. */
+static void add_strip(const struct task *task, const struct grid *grid, const unsigned char *bytes,
+                      uint64_t n_rows, uint64_t n_columns, uint64_t n_blocks, uint64_t scale_number)
+{
+    unsigned char gathered[GATHERED_BYTES];
+    const uint64_t block_bytes = n_rows * n_columns;
+    for (uint64_t row = 0; row < n_rows; row++) {
+        const unsigned char *codes = bytes + row * grid->columns;
+        if (row + 2 < n_rows) {
+            for (uint64_t i = 0; i < n_blocks * n_columns; i += CACHE_LINE) {
+                __builtin_prefetch(codes + 2 * grid->columns + i);
+            }
+        }
+        for (uint64_t block = 0; block < n_blocks; block++) {
+            copy(gathered + block * block_bytes + row * n_columns, codes + block * n_columns,
+                 (size_t)n_columns);
+        }
+    }
+    for (uint64_t block = 0; block < n_blocks; block++) {
+        add_codes(task, gathered + block * block_bytes, block_bytes, scale_number + block);
+    }
+}
+
+/* Rows `row` .. row + n_rows of a matrix, within one row of rectangles; columns from
+ * `column` to `end`. */
+static void add_band(const struct task *task, const struct grid *grid, const unsigned char *bytes,
+                     uint64_t matrix, uint64_t row, uint64_t n_rows, uint64_t column, uint64_t end)
+{
+    const uint64_t scale =
+        (matrix * grid->blocks_down + row / grid->block_rows) * grid->blocks_across;
+    const uint64_t start = column;
+    while (column < end) {
+        const uint64_t block = column / grid->block_columns;
+        const uint64_t next = (block + 1) * grid->block_columns;
+        const uint64_t n_columns = (next < end ? next : end) - column;
+        uint64_t n_blocks = 1;
+        if (n_rows == 1 || n_columns == grid->columns || n_rows > GATHERED_BYTES / n_columns) {
+            add_long_rows(task, grid, bytes + (column - start), n_rows, n_columns, scale + block);
+        } else {
+            const uint64_t whole = (end - column) / n_columns;
+            const uint64_t room = GATHERED_BYTES / (n_rows * n_columns);
+            n_blocks = n_columns < grid->block_columns ? 1 : whole < room ? whole : room;
+            add_strip(task, grid, bytes + (column - start), n_rows, n_columns, n_blocks,
+                      scale + block);
+        }
+        column += n_blocks * n_columns;
+    }
+}
+
+static void add_scaled(const struct task *task)
+{
+    const struct llmfp_elements *elements = task->elements;
+    const struct grid grid = grid_of(elements->sides);
+    const unsigned char *bytes = elements->bytes;
+    uint64_t rest = elements->n_elements;
+    uint64_t at = elements->first_element;
+    while (rest > 0) {
+        const uint64_t matrix = at / grid.columns / grid.rows;
+        const uint64_t row = at / grid.columns % grid.rows;
+        const uint64_t column = at % grid.columns;
+        uint64_t n_rows = 1;
+        uint64_t end = grid.columns - column < rest ? grid.columns : column + rest;
+        if (column == 0 && rest >= grid.columns) {
+            const uint64_t in_band = grid.block_rows - row % grid.block_rows;
+            const uint64_t in_matrix = grid.rows - row;
+            n_rows = in_band < in_matrix ? in_band : in_matrix;
+            n_rows = n_rows < rest / grid.columns ? n_rows : rest / grid.columns;
+        }
+        add_band(task, &grid, bytes, matrix, row, n_rows, column, end);
+        const uint64_t n = (n_rows - 1) * grid.columns + (end - column);
+        bytes += n;
+        rest -= n;
+        at += n;
+    }
+}
+
+static void add(struct llmfp_moments *moments, const struct llmfp_elements *elements,
+                llmfp_kernel *plain, enum llmfp_encoding_id codes)
+{
+    struct task task = {.moments = moments, .plain = plain, .elements = elements};
+    llmfp_moments_layout_cover(&task.layout, llmfp_encoding(codes));
+    add_scaled(&task);
+}
+
+void llmfp_add_f8_e4m3_scaled(struct llmfp_moments *moments, const struct llmfp_elements *elements)
+{
+    add(moments, elements, llmfp_add_f8_e4m3, LLMFP_F8_E4M3);
+}
+
+void llmfp_add_f8_e5m2_scaled(struct llmfp_moments *moments, const struct llmfp_elements *elements)
+{
+    add(moments, elements, llmfp_add_f8_e5m2, LLMFP_F8_E5M2);
+}
