@@ -46,7 +46,8 @@ void llmfp_checkpoint_clear(struct llmfp_checkpoint *checkpoint);
 /* Find out what `path` (a file or a directory) is: which format, which files
  * with their sizes, times and header sizes. Reads the directory, index files,
  * config.json (beside the files; at most 16 MiB; it may be absent) and the first
- * bytes of each weights file. Symbolic links are followed.
+ * bytes of each weights file. Symbolic links in a folder are
+ * followed within it, and from snapshots to blobs of a download cache; `path` may be any.
  *
  * A directory, first match wins; a match that cannot be read is an error, and
  * never a reason to go on to the next rule:

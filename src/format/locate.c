@@ -6,6 +6,7 @@
 #include "format.h"
 #include "gguf.h"
 #include "index.h"
+#include "links.h"
 #include "llmfp/checkpoint.h"
 
 #define MOST_CONFIGURATION_BYTES (UINT64_C(16) << 20)
@@ -57,6 +58,10 @@ static enum llmfp_status read_configuration(const char *folder, struct llmfp_che
     if (status != LLMFP_OK || kind == LLMFP_PATH_MISSING) {
         return status;
     }
+    status = llmfp_link_check(folder, path, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
     struct llmfp_buffer text = {0};
     status = llmfp_file_read_whole(path, MOST_CONFIGURATION_BYTES, &text, error);
     if (status == LLMFP_OK) {
@@ -85,6 +90,12 @@ static enum llmfp_status locate_index(const char *folder, const char *path,
     struct llmfp_names shards = {0};
     enum llmfp_status status = llmfp_index_read(path, checkpoint, &shards, error);
     if (status == LLMFP_OK) {
+        status = llmfp_links_check(folder, &shards, &checkpoint->arena, error);
+        if (status == LLMFP_CHECKPOINT) {
+            status = llmfp_error_prefix(error, "a shard that %s names", path);
+        }
+    }
+    if (status == LLMFP_OK) {
         status = probe_files(folder, &shards, path, checkpoint, error);
     }
     llmfp_names_clear(&shards);
@@ -98,6 +109,9 @@ static enum llmfp_status locate_parts(const char *folder, const char *name,
 {
     struct llmfp_names parts = {0};
     enum llmfp_status status = gguf_parts(folder, name, &checkpoint->arena, &parts, error);
+    if (status == LLMFP_OK && parts.n_names > 1) {
+        status = llmfp_links_check(folder, &parts, &checkpoint->arena, error);
+    }
     if (status == LLMFP_OK) {
         status = probe_files(folder, &parts, NULL, checkpoint, error);
     }
@@ -136,7 +150,10 @@ static enum llmfp_status locate_folder(const char *folder, struct llmfp_checkpoi
             return llmfp_fail_memory(error, strlen(folder), "a file name");
         }
         enum llmfp_path_kind kind;
-        const enum llmfp_status status = llmfp_path_look(path, &kind, error);
+        enum llmfp_status status = llmfp_path_look(path, &kind, error);
+        if (status == LLMFP_OK && kind != LLMFP_PATH_MISSING) {
+            status = llmfp_link_check(folder, path, error);
+        }
         if (status != LLMFP_OK) {
             return status;
         }
@@ -148,6 +165,9 @@ static enum llmfp_status locate_folder(const char *folder, struct llmfp_checkpoi
     }
     struct llmfp_names names = {0};
     enum llmfp_status status = llmfp_folder_choose(folder, &checkpoint->arena, &names, error);
+    if (status == LLMFP_OK) {
+        status = llmfp_links_check(folder, &names, &checkpoint->arena, error);
+    }
     if (status == LLMFP_OK && names.n_names == 1 &&
         llmfp_ends_with(names.names[0], ".index.json")) {
         const char *index = llmfp_path_join(&checkpoint->arena, folder, names.names[0]);

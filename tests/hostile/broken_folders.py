@@ -97,6 +97,29 @@ def _circle(folder):
     return os.path.join(folder, "circle")
 
 
+def link_case(name, link, *words):
+    """A good checkpoint of which one file is a link to somewhere else on this machine."""
+    def build(folder):
+        inner = os.path.join(folder, "model")
+        two_shards(inner)
+        with open(os.path.join(inner, "config.json"), "w", encoding="utf-8") as file:
+            file.write("{}")
+        os.rename(os.path.join(inner, link), os.path.join(folder, "elsewhere"))
+        os.symlink("../elsewhere", os.path.join(inner, link))
+        return inner
+    broken(name, link, "leaves its folder", *words)(build)
+
+
+link_case("link out of the folder as shard", checkpoints.shard_name(1, 2), INDEX)
+link_case("link out of the folder as index", INDEX)
+link_case("link out of the folder as config.json", "config.json")
+
+
+@broken("link to a system file as weights", FILE, "leaves its folder", "/etc/passwd")
+def _system(folder):
+    os.symlink("/etc/passwd", os.path.join(folder, FILE))
+
+
 @broken("path through a file", "file")
 def _through(folder):
     raw(folder, b"x", "file")

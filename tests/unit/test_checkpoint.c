@@ -291,6 +291,40 @@ static void follows_links(void)
     scratch_end(&scratch);
 }
 
+/* Links that leave the folder are not followed, but those within it are, and what the user
+ * names may be one. */
+static void refuses_links_that_leave(void)
+{
+    struct scratch scratch;
+    scratch_begin(&scratch);
+    scratch_folder(&scratch, "blobs"); /* without snapshots beside it */
+    scratch_folder(&scratch, "other");
+    scratch_folder(&scratch, "model");
+    scratch_folder(&scratch, "model2");
+    weights(&scratch, "blobs/0a", "a");
+    weights(&scratch, "model2/a", "a");
+    weights(&scratch, "model/data", "a");
+    scratch_text(&scratch, "other/config.json", "{}");
+    scratch_link(&scratch, "../blobs/0a", "model/model.safetensors");
+    expect_refusal(&scratch, "model", "model/model.safetensors is a symbolic link that leaves",
+                   "blobs/0a");
+    expect_files(&scratch, "model/model.safetensors", LIST("model.safetensors"));
+    CU_ASSERT_EQUAL(unlink(scratch_path(&scratch, "model/model.safetensors")), 0);
+    scratch_link(&scratch, "../model2/a", "model/x.safetensors"); /* a longer name is no prefix */
+    expect_refusal(&scratch, "model", "model/x.safetensors is a symbolic link that leaves",
+                   "model2/a");
+    scratch_text(&scratch, "model/model.safetensors.index.json",
+                 "{\"weight_map\":{\"a\":\"x.safetensors\"}}");
+    expect_refusal(&scratch, "model", "index.json names", "x.safetensors is a symbolic link");
+    CU_ASSERT_EQUAL(unlink(scratch_path(&scratch, "model/x.safetensors")), 0);
+    scratch_link(&scratch, "data", "model/x.safetensors");
+    expect_files(&scratch, "model", LIST("x.safetensors"));
+    scratch_link(&scratch, "../other/config.json", "model/config.json");
+    expect_refusal(&scratch, "model", "model/config.json is a symbolic link that leaves", "other");
+    CU_ASSERT_EQUAL(unlink(scratch_path(&scratch, "model/config.json")), 0);
+    scratch_end(&scratch);
+}
+
 /* ---- config.json ---- */
 
 static void reads_the_configuration(void)
@@ -418,5 +452,5 @@ static void small_checkpoints_are_cheap(void)
 TEST_PROGRAM("checkpoint", TEST(chooses_by_the_rules), TEST(refuses_incomplete_sets),
              TEST(refuses_folders_without_weights), TEST(takes_single_files),
              TEST(refuses_bad_paths), TEST(refuses_bad_first_choices), TEST(follows_links),
-             TEST(reads_the_configuration), TEST(packs_and_unpacks),
+             TEST(refuses_links_that_leave), TEST(reads_the_configuration), TEST(packs_and_unpacks),
              TEST(small_checkpoints_are_cheap))
