@@ -107,6 +107,27 @@ static void check_plan(const struct llmfp_catalog *catalog)
     llmfp_plan_clear(&plan);
 }
 
+/* Formats that keep the configuration in the file. */
+static void configure(const struct llmfp_format *format, struct llmfp_file *file)
+{
+    if (format->configure == NULL) {
+        return;
+    }
+    struct llmfp_error error = {LLMFP_OK, ""};
+    struct llmfp_checkpoint checkpoint = {.format = format, .files = file, .n_files = 1};
+    const enum llmfp_status status = format->configure(&checkpoint, &error);
+    if (status != LLMFP_OK) {
+        fuzz_check_error(status, &error, LLMFP_CHECKPOINT, file->path);
+    } else if (checkpoint.configuration != NULL) {
+        static struct llmfp_configuration configuration;
+        FUZZ_CHECK(checkpoint.configuration[checkpoint.configuration_bytes] == '\0');
+        FUZZ_CHECK(llmfp_configuration_read(checkpoint.configuration,
+                                            checkpoint.configuration_bytes, &configuration,
+                                            &error) != LLMFP_FATAL);
+    }
+    llmfp_arena_clear(&checkpoint.arena);
+}
+
 static void read_file(const struct llmfp_format *format, struct llmfp_catalog *catalog)
 {
     struct llmfp_error error = {LLMFP_OK, ""};
@@ -143,6 +164,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         fuzz_check_error(status, &error, LLMFP_CHECKPOINT, opened.path);
     } else {
         FUZZ_CHECK(format != NULL && file.size_bytes == size);
+        configure(format, &file);
         FUZZ_CHECK(llmfp_catalog_add_file(&catalog, &file, &error) == LLMFP_OK);
         read_file(format, &catalog);
     }

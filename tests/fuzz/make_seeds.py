@@ -19,6 +19,8 @@ sys.path[:0] = [os.path.join(HERE, "..", "support"), os.path.join(HERE, "..", "h
 
 import broken  # noqa: E402
 import checkpoints  # noqa: E402
+import gguf_file  # noqa: E402
+import pytorch_files  # noqa: E402
 
 MOST_BYTES = 8192  # of a seed
 NAME = broken.NAME
@@ -63,8 +65,64 @@ def safetensors(tensors, **options):
     return data
 
 
+def gguf_seeds():
+    """Every block type, keys of every type, and some lies."""
+    keys = [("general.architecture", gguf_file.STRING, "llama"),
+            ("llama.block_count", gguf_file.U32, 1), ("llama.embedding_length", gguf_file.U32, 8),
+            ("llama.attention.head_count", gguf_file.U32, 2),
+            ("general.alignment", gguf_file.U32, 32)]
+    for kind, (_, elements, size) in gguf_file.TYPES.items():
+        tensor = gguf_file.Tensor(f"blk.0.ffn_{kind.lower()}.weight", kind, (2, elements),
+                                  bytes(2 * size))
+        yield gguf_file.build(keys, [tensor])
+    one = gguf_file.Tensor("blk.0.attn_q.weight", "F32", (2, 2), bytes(16))
+    two = gguf_file.Tensor("output_norm.weight", "F16", (3,), bytes(6))
+    whole = gguf_file.build(keys, [one, two])
+    for end in (4, 8, 24, 40, 100, len(whole) // 2, len(whole) - 1):
+        yield whole[:end]
+    for version in (0, 1, 2, 4):
+        yield gguf_file.build(keys, [one], version=version)
+    kinds = [(f"k{kind}", kind, 1.0 if kind in (gguf_file.F32, gguf_file.F64) else 1)
+             for kind in gguf_file.PACK]
+    yield gguf_file.build(keys + kinds, [one])
+    nested = (gguf_file.ARRAY, [(gguf_file.U8, [1, 2]), (gguf_file.STRING, ["a", "b"])])
+    yield gguf_file.build(keys + [("a", gguf_file.ARRAY, nested)], [one])
+    yield gguf_file.build(keys, [one, one])
+    yield gguf_file.build(keys, [one], n_tensors=1 << 60)
+    yield gguf_file.build(keys, [one], n_pairs=1 << 60)
+    yield gguf_file.build([], [])
+    for change in ({"number": 99}, {"offset": 7}, {"offset": 1 << 62}, {"dimensions": (1 << 40,) * 3},
+                   {"dimensions": (0, 3)}, {"dimensions": (2,) * 9}):
+        yield gguf_file.build(keys, [gguf_file.Tensor("a", "F32", (2, 2), bytes(16), **change)])
+
+
+def pytorch_seeds():
+    tensor = checkpoints.tensor
+    folder = tempfile.mkdtemp(prefix="llmfp-seed-")
+    path = os.path.join(folder, "a")
+    plain = pytorch_files.tensor(tensor(NAME, "F32", (2, 3), range(6)))
+    turned = pytorch_files.tensor(tensor("b", "BF16", (2, 3), range(6)), order=(1, 0), before=2)
+    gaps = pytorch_files.tensor(tensor("c", "F16", (2, 3), range(6)), row_gap=5)
+    values = [pytorch_files.state_dict([(NAME, plain), ("model.layers.1.mlp.up_proj.weight", turned)]),
+              pytorch_files.state_dict([("g", gaps), ("p", pytorch_files.parameter(plain))]),
+              {"state_dict": {"x": plain}, "epoch": 3, "args": [1, 2.5, None, True, "text"]}, {}]
+    for value in values:
+        for save, options in ((pytorch_files.save, {}), (pytorch_files.save_streamed, {}),
+                              (pytorch_files.save_legacy, {}), (pytorch_files.save, {"protocol": 4})):
+            save(path, value, **options)
+            data = read(path)
+            yield data
+            yield data[:len(data) // 2]
+    shutil.rmtree(folder)
+    for text in (b"\x80\x02cos\nsystem\nU\x02id\x85R.", b"\x80\x02" + b"(" * 300 + b".",
+                 b"\x80\x02]q\x00h\x00a.", b"\x80\x02" + b"\x8a\x0a" + b"\xff" * 10 + b"."):
+        yield text
+
+
 def format_seeds():
     yield from broken_files(".safetensors")
+    yield from gguf_seeds()
+    yield from pytorch_seeds()
     tensor = checkpoints.tensor
     yield safetensors([])
     yield safetensors([tensor(NAME, "BF16", (2, 3), range(6)), tensor("s", "F32", (), [1]),
