@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "file.h"
+#include "gguf.h"
 #include "shards.h"
 
 #define PYTORCH_INDEX "pytorch_model.bin.index.json"
@@ -64,7 +65,6 @@ static const struct {
     const char *suffix;
     const char *what;
 } unsupported[] = {
-    {".gguf", "a GGUF file"},
     {".h5", "an HDF5 file"},
     {".msgpack", "a Flax checkpoint"},
 };
@@ -77,6 +77,7 @@ struct listing {
         native; /* consolidated*.safetensors: the same weights in the publisher's layout */
     struct llmfp_names pytorch;        /* *.bin, *.pt, *.pth, *.ckpt */
     struct llmfp_names pytorch_native; /* consolidated* among them */
+    struct llmfp_names gguf;           /* *.gguf */
     const char *unsupported_name;      /* the first of the first row above that has one */
     size_t unsupported_row;
     bool adapter;
@@ -103,6 +104,9 @@ static struct llmfp_names *list_for(struct listing *listing, const char *name)
     const bool native = begins_with(name, "consolidated");
     if (llmfp_ends_with(name, ".safetensors")) {
         return native ? &listing->native : &listing->weights;
+    }
+    if (llmfp_ends_with(name, ".gguf")) {
+        return &listing->gguf;
     }
     if (strcmp(name, PYTORCH_INDEX) == 0 || (is_pytorch(name) && !is_training_state(name))) {
         return native ? &listing->pytorch_native : &listing->pytorch;
@@ -191,7 +195,7 @@ static enum llmfp_status fail_no_weights(const char *folder, const struct listin
     }
     return llmfp_fail(error, LLMFP_CHECKPOINT,
                       "%s holds no weights: there is no *.safetensors, *.bin, *.pt, "
-                      "*.pth or *.ckpt file in it",
+                      "*.pth, *.ckpt or *.gguf file in it",
                       folder);
 }
 
@@ -259,9 +263,10 @@ static enum llmfp_status choose_from(const char *folder, struct listing *listing
                                      struct llmfp_names *chosen, struct llmfp_error *error)
 {
     struct llmfp_names *const lists[] = {&listing->weights, &listing->native, &listing->pytorch,
-                                         &listing->pytorch_native};
+                                         &listing->pytorch_native, &listing->gguf};
+    enum { PYTORCH = 2, GGUF = 4 }; /* places in lists */
     size_t i = 0;
-    while (i < 3 && lists[i]->n_names == 0) {
+    while (i < GGUF && lists[i]->n_names == 0) {
         i++;
     }
     *chosen = *lists[i];
@@ -270,10 +275,14 @@ static enum llmfp_status choose_from(const char *folder, struct listing *listing
     if (chosen->n_names == 0) {
         return fail_no_weights(folder, listing, error);
     }
-    if (i < 2) {
+    if (i < PYTORCH) {
         return prefer_set(folder, "model", ".safetensors", chosen, error);
     }
-    return i == 2 ? prefer_pytorch(folder, chosen, error) : refuse_slices(folder, chosen, error);
+    if (i == GGUF) {
+        return gguf_check_folder(folder, chosen, error);
+    }
+    return i == PYTORCH ? prefer_pytorch(folder, chosen, error)
+                        : refuse_slices(folder, chosen, error);
 }
 
 enum llmfp_status llmfp_folder_choose(const char *folder, struct llmfp_arena *arena,
@@ -291,5 +300,6 @@ enum llmfp_status llmfp_folder_choose(const char *folder, struct llmfp_arena *ar
     llmfp_names_clear(&listing.native);
     llmfp_names_clear(&listing.pytorch);
     llmfp_names_clear(&listing.pytorch_native);
+    llmfp_names_clear(&listing.gguf);
     return status;
 }

@@ -4,16 +4,12 @@
 
 #include <string.h>
 
+#include "folder.h"
 #include "llmfp/checkpoint.h"
 
 static bool starts_with(const struct llmfp_first *first, const char *magic, size_t n_bytes)
 {
     return first->n_bytes >= n_bytes && memcmp(first->bytes, magic, n_bytes) == 0;
-}
-
-static bool detect_gguf(const struct llmfp_first *first)
-{
-    return starts_with(first, "GGUF", 4);
 }
 
 /* PyTorch's first format of all: the header of a tar archive begins with the name of
@@ -43,11 +39,6 @@ static bool detect_lfs_pointer(const struct llmfp_first *first)
     return starts_with(first, magic, sizeof magic - 1);
 }
 
-static const struct llmfp_format gguf = {
-    .name = "GGUF",
-    .detect = detect_gguf,
-    .refusal = "a GGUF file, which is not supported; give the safetensors checkpoint instead",
-};
 static const struct llmfp_format pytorch_tar = {
     .name = "PyTorch (tar)",
     .detect = detect_tar,
@@ -66,13 +57,13 @@ static const struct llmfp_format lfs_pointer = {
     .refusal = "a Git LFS pointer, not the weights themselves; fetch them with `git lfs pull`",
 };
 
-/* The first row that detects a file takes it. The first row is also the format
- * that a file is held to be when no row does, so that the message says why it is
+/* The first row that detects a file takes it. When no row does, the file is held to be
+ * of the row with its suffix, else of the first row, so that the message says why it is
  * not one. It stands before those with short magic numbers, which could also be
  * the start of its header length.                                              */
 static const struct llmfp_format *const table[] = {
     &llmfp_format_safetensors,
-    &gguf,
+    &llmfp_format_gguf,
     &llmfp_format_pytorch,
     &llmfp_format_pytorch_legacy,
     &pytorch_tar,
@@ -96,6 +87,17 @@ const struct llmfp_format *llmfp_format_find(const char *name)
     return NULL;
 }
 
+/* What a file that no row detects is held to be. */
+static const struct llmfp_format *format_by_name(const char *path)
+{
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        if (table[i]->suffix != NULL && llmfp_ends_with(path, table[i]->suffix)) {
+            return table[i];
+        }
+    }
+    return table[0];
+}
+
 static enum llmfp_status recognise(const struct llmfp_first *first,
                                    const struct llmfp_format **format, uint64_t *header_bytes,
                                    struct llmfp_error *error)
@@ -104,7 +106,7 @@ static enum llmfp_status recognise(const struct llmfp_first *first,
     while (i < N_FORMATS && !table[i]->detect(first)) {
         i++;
     }
-    *format = i < N_FORMATS ? table[i] : table[0];
+    *format = i < N_FORMATS ? table[i] : format_by_name(first->path);
     if ((*format)->refusal != NULL) {
         return llmfp_fail(error, LLMFP_CHECKPOINT, "%s is %s", first->path, (*format)->refusal);
     }

@@ -10,10 +10,19 @@
 
 /* The first that fits counts. */
 static const struct quantisation_scheme *const schemes[] = {
-    &scheme_nvfp4,   &scheme_nvfp4_divided,  &scheme_mxfp4_packed,
-    &scheme_mxfp4,   &scheme_mxfp4_original, &scheme_float8_inverse,
-    &scheme_float8,  &scheme_gptq,           &scheme_awq,
+    &scheme_nvfp4,
+    &scheme_nvfp4_divided,
+    &scheme_mxfp4_packed,
+    &scheme_mxfp4,
+    &scheme_mxfp4_original,
+    &scheme_float8_inverse,
+    &scheme_float8,
+    &scheme_gptq,
+    &scheme_awq,
     &scheme_qweight,
+    &scheme_nf4,
+    &scheme_fp4,
+    &scheme_int8,
 };
 enum { N_SCHEMES = sizeof schemes / sizeof schemes[0], MOST_NAME_BYTES = 4096 };
 
@@ -133,7 +142,8 @@ static enum llmfp_status put(struct work *work, struct assembly *assembly,
 
 static enum llmfp_status join(struct work *work, size_t i, struct llmfp_error *error)
 {
-    struct assembly assembly = {.settings = &work->settings, .codes = &work->catalog->tensors[i]};
+    struct assembly assembly = {
+        .catalog = work->catalog, .settings = &work->settings, .codes = &work->catalog->tensors[i]};
     if (work->used[i] || assembly.codes->n_sides > 0 || assembly.codes->run_elements != 0 ||
         assembly.codes->order != LLMFP_ORDER_ROWS) {
         return LLMFP_OK;

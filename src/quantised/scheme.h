@@ -8,7 +8,7 @@
 #include "llmfp/catalog.h"
 #include "llmfp/error.h"
 
-enum { SCHEME_MOST_SIDES = 4 };
+enum { SCHEME_MOST_SIDES = 6 };
 
 /* "quantization_config" as far as schemes ask for it; 0 and "" where it is silent.  */
 struct quantisation_settings {
@@ -27,6 +27,7 @@ struct quantisation_settings {
  * sides are found[i] for every i that is not NULL, in this order; shape may be set to
  * up to 8 numbers of `shape`.                                                        */
 struct assembly {
+    const struct llmfp_catalog *catalog;
     const struct quantisation_settings *settings;
     const struct llmfp_tensor *codes;
     const struct llmfp_tensor *found[SCHEME_MOST_SIDES]; /* NULL: not there */
@@ -55,6 +56,8 @@ extern const struct quantisation_scheme scheme_nvfp4; /* float4.c */
 extern const struct quantisation_scheme scheme_nvfp4_divided;
 
 extern const struct quantisation_scheme scheme_gptq, scheme_awq, scheme_qweight; /* gptq.c */
+
+extern const struct quantisation_scheme scheme_nf4, scheme_fp4, scheme_int8; /* bitsandbytes.c */
 
 /* settings.c. Read the configuration's text; unknown keys do not matter.       Local.
  * Errors: LLMFP_FATAL without memory. Text that is no JSON gives no settings: who reads
