@@ -37,6 +37,8 @@ static const struct llmfp_encoding table[LLMFP_N_ENCODINGS] = {
     /* F32 times (F32 times F32 plus F32). */
     [LLMFP_LOOKUP4] = {"LOOKUP4", LLMFP_KIND_FLOAT, 2, 1, -3 * 149, 3 * 128 + 1, llmfp_add_lookup4,
                        llmfp_check_lookup4},
+    [LLMFP_INTEGER_ROWS] = {"INTEGER_ROWS", LLMFP_KIND_FLOAT, 1, 1, -149, 9 + 128,
+                            llmfp_add_integer_rows, llmfp_check_integer_rows},
     [LLMFP_F8_E8M0] = {"F8_E8M0", LLMFP_KIND_OTHER, 1, 1, 0, 0, NULL, NULL},
     [LLMFP_F6_E2M3] = {"F6_E2M3", LLMFP_KIND_OTHER, 4, 3, 0, 0, NULL, NULL},
     [LLMFP_F6_E3M2] = {"F6_E3M2", LLMFP_KIND_OTHER, 4, 3, 0, 0, NULL, NULL},

@@ -19,6 +19,8 @@ static const struct quantisation_scheme *const schemes[] = {
     &scheme_gptq,
     &scheme_awq,
     &scheme_qweight,
+    &scheme_packed_integers,
+    &scheme_integers,
     &scheme_nf4,
     &scheme_fp4,
     &scheme_int8,
