@@ -95,6 +95,21 @@ class CompressedTensors(packed.PackedCase):
         self.refused(changed(".weight_g_idx", "I32", (64,), np.full(64, 4, "<i4").tobytes()),
                      "column 0 is in group 4")
 
+    def test_other_methods(self):
+        """Codes that nobody here reads are refused, not left out in silence."""
+        for method, name, dtype, shape, n in (
+                ("hqq", ".W_q", "U8", (32, 64), 2048), ("exl2", ".q_weight", "I32", (8, 64), 2048),
+                ("aqlm", ".codebooks", "F16", (2, 256, 1, 8), 8192),
+                ("quip", ".Qidxs", "I64", (8, 8), 512), ("eetq", ".weight", "I8", (8, 8), 64),
+                ("bitnet", ".weight", "U8", (2, 8), 16),
+                ("quanto", ".weight._data", "I8", (8, 8), 64)):
+            model = self.model(quant_method=method)
+            model.add_raw(Q + name, dtype, shape, bytes(n))
+            self.refused(model, "q_proj", f'"{method}"', "not read")
+            if name != ".weight":
+                del model.config["quantization_config"]
+                self.refused(model, "q_proj", "not read")
+
 
 if __name__ == "__main__":
     harness.main()
