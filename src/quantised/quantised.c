@@ -1,6 +1,7 @@
 /* quantised.c - finding codes and their scales by name, and joining them. */
 #include "llmfp/quantised.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,11 +47,11 @@ static const struct llmfp_tensor *find(const struct work *work, const char *name
 {
     char other[MOST_NAME_BYTES];
     const size_t n = strlen(ending);
-    if (base_bytes + n > sizeof other) {
+    if (base_bytes + n >= sizeof other) {
         return NULL;
     }
     memcpy(other, name, base_bytes);
-    memcpy(other + base_bytes, ending, n);
+    memcpy(other + base_bytes, ending, n + 1);
     const uint32_t i = hash_index_find(&work->names, other, base_bytes + n);
     return i == HASH_INDEX_NONE ? NULL : &work->catalog->tensors[i];
 }
@@ -109,8 +110,7 @@ static enum llmfp_status name_weight(const struct work *work,
     if (weight == NULL) {
         return llmfp_fail_memory(error, base_bytes + n + 1, "a tensor name");
     }
-    memcpy(weight, name, base_bytes);
-    memcpy(weight + base_bytes, scheme->weight, n + 1);
+    (void)snprintf(weight, base_bytes + n + 1, "%.*s%s", (int)base_bytes, name, scheme->weight);
     assembly->tensor.name = weight;
     return LLMFP_OK;
 }

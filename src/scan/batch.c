@@ -345,14 +345,19 @@ uint64_t llmfp_batch_fingerprint(const struct llmfp_checkpoint *files)
     return fingerprint == 0 ? 1 : fingerprint; /* 0 means "none" */
 }
 
-static void digest_files(struct llmfp_batch_checkpoint *checkpoint)
+uint64_t llmfp_batch_digest(const struct llmfp_catalog *catalog)
 {
     uint64_t digest = 0;
-    for (size_t f = 0; f < checkpoint->catalog.n_files; f++) {
-        const struct llmfp_file *file = &checkpoint->catalog.files[f];
+    for (size_t f = 0; f < catalog->n_files; f++) {
+        const struct llmfp_file *file = &catalog->files[f];
         digest = mix(mix(mix_name(digest, file->path), file->size_bytes), file->digest);
     }
-    checkpoint->digest = digest;
+    return digest;
+}
+
+static void digest_files(struct llmfp_batch_checkpoint *checkpoint)
+{
+    checkpoint->digest = llmfp_batch_digest(&checkpoint->catalog);
     checkpoint->fingerprint = llmfp_batch_fingerprint(&checkpoint->files);
 }
 
