@@ -141,8 +141,9 @@ int main(int argc, char **argv)
         options.progress = PROGRESS_NONE;
         options.summary = OPTIONS_SUMMARY_NONE;
     }
+    stop_signal_install(); /* starting MPI may take a while */
     MPI_Init(&argc, &argv);
-    stop_signal_install();
+    stop_signal_install(); /* in case MPI has handlers of its own */
     struct llmfp_communicator communicator;
     llmfp_communicator_open(&communicator, MPI_COMM_WORLD);
     const int exit_status = run(&communicator, &options);
