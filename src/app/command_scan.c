@@ -147,6 +147,7 @@ static enum llmfp_status write_results(const struct command *command, const stru
             .places = places,
             .generator = version_generator(),
             .created = created,
+            .stop = &stop_signal_came,
         };
         status = llmfp_results_write(command->communicator, &request, &content->likeness, error);
     }
