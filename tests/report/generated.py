@@ -35,6 +35,17 @@ def correlations(curves):
     return result
 
 
+def attach_scales(file):
+    """The axes' names, as the schema says, for xarray."""
+    axes = {name: ("model", "role", "layer") for name in ("count", "std", "signature")}
+    axes |= {"correlation": ("role", "model", "model"), "correlation_qkvo": ("model", "model")}
+    for scale in ("model", "role", "layer"):
+        file[scale].make_scale(scale)
+    for name in set(file) - {"model", "role", "layer"}:
+        for axis, scale in enumerate(axes.get(name, ("model",))):
+            file[name].dims[axis].attach_scale(file[scale])
+
+
 def write(path, names, depths, roles=ROLES, failed=(), lacking=(), texts=None, seed=1):
     """`failed`: indices of failed checkpoints; `lacking`: (model, role) without cells;
     `texts`: {dataset: value for all models} in place of what is written otherwise."""
@@ -73,4 +84,5 @@ def write(path, names, depths, roles=ROLES, failed=(), lacking=(), texts=None, s
             file[name] = np.full(n, value, np.uint64)
         file["count"], file["std"], file["signature"] = has.astype(np.uint64), std, signature
         file["correlation"], file["correlation_qkvo"] = matrices, qkvo
+        attach_scales(file)
     return path

@@ -91,7 +91,7 @@ class Report(harness.Case):
         return text, page
 
     def check_figures(self, text):
-        figures = re.findall(r'<svg class="(?:plot|heat).*?</svg>', text, re.DOTALL)
+        figures = re.findall(r'<svg class="(?:plot|heat)[ "].*?</svg>', text, re.DOTALL)
         self.equal(len(figures), len(re.findall(r'role="img"', text)), "figures")
         for figure in figures:
             root = xml.fromstring(figure)

@@ -66,14 +66,14 @@ def draw(identity, title, matrix, order, names, values_too, labels=True):
         hundredths[~np.isfinite(shown)] = 255
         extra = (f' data-values="{base64.b64encode(hundredths.tobytes()).decode()}"'
                  f' data-order="{" ".join(str(model + 1) for model in order)}" data-left="{margin}"')
-    parts = [f'<svg class="heat" viewBox="0 0 {side + margin} {side}" role="img" '
+    parts = [f'<svg class="heat{" coarse" if n <= 100 else ""}" viewBox="0 0 {side + margin} {side}" role="img" '
              f'aria-labelledby="{identity}-t {identity}-d"{extra}><title id="{identity}-t">{title}</title>'
              f'<desc id="{identity}-d">{describe(matrix, order)}</desc>'
              f'<image x="{margin}" y="0" width="{side}" height="{side}" preserveAspectRatio="none" '
              f'href="data:image/png;base64,{base64.b64encode(png(shown)).decode()}"/>']
     if labelled:
         pitch = side / n
-        font = min(12.0, pitch * 0.9)
+        font = min(11.0, pitch * 0.9)
         parts += [f'<text x="{margin - 4}" y="{pitch * (row + .5) + font / 3:.1f}" text-anchor="end" '
                   f'font-size="{font:.1f}">{names[model]}</text>' for row, model in enumerate(order)]
     return "".join(parts) + "</svg>"

@@ -41,7 +41,7 @@ class Report:
         self.results, self.command = results, command
         self.n = len(results.models)
         self.names = [f"{i + 1} {text.plain(name, 80)}" for i, name in enumerate(results.models)]
-        self.labels = [text.plain(name, 22) for name in results.models]
+        self.labels = [f"{i + 1} {text.plain(name, 18)}" for i, name in enumerate(results.models)]
         self.matrix, self.measure, self.measure_note = choose_matrix(results)
         self.rows, self.columns, self.values = similarity.pairs(self.matrix)
         self.nearest = similarity.nearest(self.matrix)

@@ -14,10 +14,15 @@ HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 def visible(text, longest=LONGEST):
     """`text` with invisible characters spelled out, and its middle left out when it is long."""
-    if len(text) > longest:
-        tail = longest // 3
-        text = f"{text[:longest - tail - 1]}\u2026{text[-tail:]}"
-    return "".join(spell(character) for character in text)
+    spelled = "".join(spell(character) for character in shorten(text, longest))
+    return shorten(spelled, longest)
+
+
+def shorten(text, longest):
+    if len(text) <= longest:
+        return text
+    tail = longest // 3
+    return f"{text[:longest - tail - 1]}\u2026{text[-tail:]}"
 
 
 def spell(character):
