@@ -75,7 +75,7 @@ def draw(identity, title, matrix, order, names, values_too, labels=True):
         pitch = side / n
         font = min(11.0, pitch * 0.9)
         parts += [f'<text x="{margin - 4}" y="{pitch * (row + .5) + font / 3:.1f}" text-anchor="end" '
-                  f'font-size="{font:.1f}">{names[model]}</text>' for row, model in enumerate(order)]
+                  f'style="font-size:{font:.1f}px">{names[model]}</text>' for row, model in enumerate(order)]
     return "".join(parts) + "</svg>"
 
 
