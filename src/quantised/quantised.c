@@ -1,6 +1,7 @@
 /* quantised.c - finding codes and their scales by name, and joining them. */
 #include "llmfp/quantised.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,19 @@
 
 /* The first that fits counts. */
 static const struct quantisation_scheme *const schemes[] = {
-    &scheme_nvfp4,          &scheme_nvfp4_divided,  &scheme_mxfp4_packed, &scheme_mxfp4,
-    &scheme_mxfp4_original, &scheme_float8_inverse, &scheme_float8,
+    &scheme_nvfp4,
+    &scheme_nvfp4_divided,
+    &scheme_mxfp4_packed,
+    &scheme_mxfp4,
+    &scheme_mxfp4_original,
+    &scheme_float8_inverse,
+    &scheme_float8,
+    &scheme_gptq,
+    &scheme_awq,
+    &scheme_qweight,
+    &scheme_nf4,
+    &scheme_fp4,
+    &scheme_int8,
 };
 enum { N_SCHEMES = sizeof schemes / sizeof schemes[0], MOST_NAME_BYTES = 4096 };
 
@@ -33,11 +45,11 @@ static const struct llmfp_tensor *find(const struct work *work, const char *name
 {
     char other[MOST_NAME_BYTES];
     const size_t n = strlen(ending);
-    if (base_bytes + n > sizeof other) {
+    if (base_bytes + n >= sizeof other) {
         return NULL;
     }
     memcpy(other, name, base_bytes);
-    memcpy(other + base_bytes, ending, n);
+    memcpy(other + base_bytes, ending, n + 1);
     const uint32_t i = hash_index_find(&work->names, other, base_bytes + n);
     return i == HASH_INDEX_NONE ? NULL : &work->catalog->tensors[i];
 }
@@ -96,8 +108,7 @@ static enum llmfp_status name_weight(const struct work *work,
     if (weight == NULL) {
         return llmfp_fail_memory(error, base_bytes + n + 1, "a tensor name");
     }
-    memcpy(weight, name, base_bytes);
-    memcpy(weight + base_bytes, scheme->weight, n + 1);
+    (void)snprintf(weight, base_bytes + n + 1, "%.*s%s", (int)base_bytes, name, scheme->weight);
     assembly->tensor.name = weight;
     return LLMFP_OK;
 }
@@ -131,7 +142,8 @@ static enum llmfp_status put(struct work *work, struct assembly *assembly,
 
 static enum llmfp_status join(struct work *work, size_t i, struct llmfp_error *error)
 {
-    struct assembly assembly = {.settings = &work->settings, .codes = &work->catalog->tensors[i]};
+    struct assembly assembly = {
+        .catalog = work->catalog, .settings = &work->settings, .codes = &work->catalog->tensors[i]};
     if (work->used[i] || assembly.codes->n_sides > 0 || assembly.codes->run_elements != 0 ||
         assembly.codes->order != LLMFP_ORDER_ROWS) {
         return LLMFP_OK;
@@ -184,6 +196,9 @@ static bool may_be_quantised(const struct llmfp_catalog *catalog)
         const char *name = catalog->tensors[i].name;
         const size_t length = strlen(name);
         for (size_t s = 0; s < N_SCHEMES; s++) {
+            if (schemes[s]->n_required == 0 && ends_with(name, length, schemes[s]->codes)) {
+                return true;
+            }
             for (unsigned k = 0; k < schemes[s]->n_required; k++) {
                 if (ends_with(name, length, schemes[s]->sides[k])) {
                     return true;
