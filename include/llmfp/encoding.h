@@ -36,6 +36,7 @@ enum llmfp_encoding_id {
     LLMFP_GPTQ,           /* integers of 2, 3, 4, 8 bits; src/encoding/gptq.c */
     LLMFP_AWQ,            /* integers of 4 bits, src/encoding/awq.c */
     LLMFP_LOOKUP4,        /* NF4, FP4 of bitsandbytes; src/encoding/lookup4.c */
+    LLMFP_INTEGER_ROWS,   /* of compressed-tensors; src/encoding/integer_rows.c */
     /* blocks of GGUF files; src/encoding/ggml_*.c */
     LLMFP_Q1_0,
     LLMFP_Q2_0,

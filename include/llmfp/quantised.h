@@ -9,6 +9,7 @@
  *   MXFP4                 E2M1 code * 2^(scale - 127) of its 32 elements
  *   NVFP4 (ModelOpt)      E2M1 code * E4M3 scale of its 16 elements * scale of the tensor
  *   GPTQ, AWQ             scale of its group and output * (code - zero point)
+ *   compressed-tensors    scale of its group and row * (code - zero point)
  *   NF4, FP4              quant_map[code] * absmax of its block
  * One row of the table in src/quantised/quantised.c and one file there add a scheme. */
 #ifndef LLMFP_QUANTISED_H

@@ -27,6 +27,25 @@ static int rank_from_launcher(void)
     return 0;
 }
 
+/* The other ranks are out of reach: say why, and end them too. */
+static void abandon(const struct llmfp_communicator *communicator, const struct llmfp_error *error)
+{
+    (void)fprintf(stderr, "llmfp-scan: error: %s\n", error->text);
+    (void)fflush(NULL);
+    MPI_Abort(communicator->handle, error->status == LLMFP_OK ? LLMFP_FATAL : (int)error->status);
+}
+
+/* An error inside MPI: as above. The form is MPI's. */
+static void on_mpi_error(MPI_Comm *handle, int *number, ...)
+{
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0;
+    MPI_Error_string(*number, text, &length);
+    (void)fprintf(stderr, "llmfp-scan: error: MPI has failed, and the ranks end: %s\n", text);
+    (void)fflush(NULL);
+    MPI_Abort(*handle, LLMFP_FATAL);
+}
+
 /* Collective. The user's own role rules: rank 0 reads, every rank understands them. */
 static enum llmfp_status read_rules(const struct llmfp_communicator *communicator, const char *path,
                                     struct llmfp_own_rules **own_rules, struct llmfp_error *error)
@@ -161,10 +180,16 @@ int main(int argc, char **argv)
         options.summary = OPTIONS_SUMMARY_NONE;
     }
     error.status = check_existing(&options, &error);
+    stop_signal_install(); /* starting MPI may take a while */
     MPI_Init(&argc, &argv);
-    stop_signal_install();
+    stop_signal_install(); /* in case MPI has handlers of its own */
+    MPI_Errhandler handler;
+    MPI_Comm_create_errhandler(on_mpi_error, &handler);
+    MPI_Comm_set_errhandler(MPI_COMM_WORLD, handler); /* its duplicates have it, too */
+    MPI_Errhandler_free(&handler);
     struct llmfp_communicator communicator;
     llmfp_communicator_open(&communicator, MPI_COMM_WORLD);
+    communicator.abandon = abandon;
     const int exit_status = run(&communicator, &options, error);
     (void)fflush(NULL);
     if (exit_status != 0 && H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_FILE) > 0) {

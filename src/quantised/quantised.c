@@ -20,6 +20,8 @@ static const struct quantisation_scheme *const schemes[] = {
     &scheme_gptq,
     &scheme_awq,
     &scheme_qweight,
+    &scheme_packed_integers,
+    &scheme_integers,
     &scheme_nf4,
     &scheme_fp4,
     &scheme_int8,
@@ -176,6 +178,43 @@ static enum llmfp_status index_names(struct work *work, struct llmfp_error *erro
                     : llmfp_fail_memory(error, catalog->n_tensors * 64, "the names of tensors");
 }
 
+/* Names that only packed weights have, of methods that are not read. */
+static bool is_packed_name(const char *name)
+{
+    static const char *const endings[] = {".W_q", ".q_weight",     ".codebooks",     ".Qidxs",
+                                          ".SCB", ".weight._data", ".weight_scales", ".qweight",
+                                          ".wf",  ".weight_packed"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        if (ends_with(name, strlen(name), endings[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What no scheme took: integers in place of a weight are codes of some other method, and a
+ * result without them would look complete. */
+static enum llmfp_status refuse_rest(const struct work *work, struct llmfp_error *error)
+{
+    const bool quantised = work->settings.method[0] != '\0';
+    for (size_t i = 0; i < work->catalog->n_tensors; i++) {
+        const struct llmfp_tensor *tensor = &work->catalog->tensors[i];
+        const bool integers = llmfp_encoding(tensor->encoding)->kind == LLMFP_KIND_INTEGER;
+        const bool packed =
+            is_packed_name(tensor->name) ||
+            (quantised && integers && ends_with(tensor->name, strlen(tensor->name), ".weight"));
+        if (packed && !work->used[i]) {
+            (void)llmfp_fail(error, LLMFP_CHECKPOINT,
+                             "it holds packed weights (%s) in a form that is not read "
+                             "(quant_method in config.json: \"%s\"); scan the checkpoint that it "
+                             "was made from",
+                             llmfp_encoding(tensor->encoding)->name, work->settings.method);
+            return fail_name(tensor, error);
+        }
+    }
+    return LLMFP_OK;
+}
+
 static void drop_used(struct work *work)
 {
     struct llmfp_catalog *catalog = work->catalog;
@@ -190,11 +229,18 @@ static void drop_used(struct work *work)
 
 /* Most checkpoints are not quantised: the names are indexed only where some name ends
  * as codes do. */
-static bool may_be_quantised(const struct llmfp_catalog *catalog)
+static bool may_be_quantised(const struct llmfp_catalog *catalog,
+                             const struct quantisation_settings *settings)
 {
+    if (settings->method[0] != '\0') {
+        return true;
+    }
     for (size_t i = 0; i < catalog->n_tensors; i++) {
         const char *name = catalog->tensors[i].name;
         const size_t length = strlen(name);
+        if (is_packed_name(name)) {
+            return true;
+        }
         for (size_t s = 0; s < N_SCHEMES; s++) {
             if (schemes[s]->n_required == 0 && ends_with(name, length, schemes[s]->codes)) {
                 return true;
@@ -212,17 +258,20 @@ static bool may_be_quantised(const struct llmfp_catalog *catalog)
 enum llmfp_status llmfp_quantised_assemble(struct llmfp_catalog *catalog, const char *configuration,
                                            size_t configuration_bytes, struct llmfp_error *error)
 {
-    if (!may_be_quantised(catalog)) {
-        return LLMFP_OK;
-    }
     struct work work = {.catalog = catalog};
     enum llmfp_status status =
         quantisation_settings_read(configuration, configuration_bytes, &work.settings, error);
+    if (status == LLMFP_OK && !may_be_quantised(catalog, &work.settings)) {
+        return LLMFP_OK;
+    }
     if (status == LLMFP_OK) {
         status = index_names(&work, error);
     }
     for (size_t i = 0; status == LLMFP_OK && i < catalog->n_tensors; i++) {
         status = join(&work, i, error);
+    }
+    if (status == LLMFP_OK) {
+        status = refuse_rest(&work, error);
     }
     if (status == LLMFP_OK) {
         drop_used(&work);

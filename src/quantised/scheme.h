@@ -59,6 +59,9 @@ extern const struct quantisation_scheme scheme_gptq, scheme_awq, scheme_qweight;
 
 extern const struct quantisation_scheme scheme_nf4, scheme_fp4, scheme_int8; /* bitsandbytes.c */
 
+/* compressed_tensors.c */
+extern const struct quantisation_scheme scheme_packed_integers, scheme_integers;
+
 /* settings.c. Read the configuration's text; unknown keys do not matter.       Local.
  * Errors: LLMFP_FATAL without memory. Text that is no JSON gives no settings: who reads
  * the sizes has refused it by then.                                                  */

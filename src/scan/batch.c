@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "llmfp/quantised.h"
+#include "mix.h"
 
 enum {
     /* Headers of a batch: their tensors take a few times as much memory on each rank. */
@@ -314,15 +315,6 @@ static enum llmfp_status unpack_headers(struct llmfp_batch *batch, struct llmfp_
     }
     llmfp_arena_clear(&texts);
     return status;
-}
-
-/* 64-bit mix of a running digest with one more value (splitmix64's finaliser). */
-static uint64_t mix(uint64_t digest, uint64_t value)
-{
-    uint64_t x = (digest ^ value) + UINT64_C(0x9E3779B97F4A7C15);
-    x = (x ^ x >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
-    x = (x ^ x >> 27) * UINT64_C(0x94D049BB133111EB);
-    return x ^ x >> 31;
 }
 
 static uint64_t mix_name(uint64_t digest, const char *path)

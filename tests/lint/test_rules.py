@@ -24,9 +24,10 @@ PUBLIC = {"error": "base", "buffer": "base", "moments": "numeric", "statistics":
           "curve": "numeric", "encoding": "encoding", "catalog": "format", "checkpoint": "format",
           "configuration": "model", "roles": "model", "manifest": "model", "plan": "plan", "quantised": "quantised",
           "own_rules": "model",
-          "record": "record", "journal": "record", "communicator": "parallel",
-          "shares": "parallel", "io": "base", "isa": "encoding", "batch": "scan", "scan": "scan", "results": "results",
-          "verify": "results"}
+          "coverage": "plan",
+          "record": "record", "journal": "record", "partial": "record",
+          "communicator": "parallel", "shares": "parallel", "io": "base", "isa": "encoding",
+          "batch": "scan", "scan": "scan", "results": "results", "verify": "results"}
 FORBIDDEN_CALLS = ["printf", "vprintf", "fprintf", "vfprintf", "puts", "fputs", "putchar",
                    "perror", "exit", "_exit", "abort", "atoi", "atol", "atof", "strcpy", "strcat",
                    "sprintf", "vsprintf", "gets", "strtok", "system", "popen"]
