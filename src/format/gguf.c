@@ -288,7 +288,7 @@ enum llmfp_status gguf_read_header(const struct llmfp_open_file *opened,
     if (status == LLMFP_OK) {
         status = read_tensors(stream, &metadata, catalog, file);
     }
-    if (status == LLMFP_OK) {
+    if (status == LLMFP_OK && catalog->n_tensors > first) {
         status = place_tensors(stream, metadata.alignment, catalog->tensors + first,
                                catalog->n_tensors - first);
     }

@@ -291,6 +291,8 @@ def kernels_seeds():
             data = checkpoints.encode_array(dtype, items * 9 + (0.0, -0.0)).tobytes()
             yield bytes([number, alignment, repeat, 77]) + data
         yield bytes([number, 1, 255, 128]) + bytes(range(256))
+    for number in range(16, 36):  # blocks of GGUF files
+        yield bytes([number, 1, 40, 100]) + bytes(range(256)) * 3
     for number in range(4, 8):
         yield bytes([number, 5, 200, 10]) + bytes(range(256))
         yield bytes([number, 0, 255, 255]) + b"\x38" * 64 + b"\x7f\x80"
