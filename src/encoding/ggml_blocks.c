@@ -138,9 +138,9 @@ static inline void add_with_offset(const struct ggml_type *type, const unsigned 
     /* d^2 r < 2^57, d m x < 2^52, m^2 n2 < 2^45 */
     scaled_bins_add_sum(bins, scales.d.bin, d * sums->p);
     scaled_bins_add_sum(bins, scales.m.bin, m * sums->n1);
-    scaled_bins_add_square(bins, 2 * scales.d.bin, d * d * sums->r);
-    scaled_bins_add_square(bins, scales.d.bin + scales.m.bin, 2 * d * m * sums->x);
-    scaled_bins_add_square(bins, 2 * scales.m.bin, m * m * sums->n2);
+    scaled_bins_add_square(bins, 2 * scales.d.bin, (llmfp_i128)d * d * sums->r);
+    scaled_bins_add_square(bins, scales.d.bin + scales.m.bin, (llmfp_i128)2 * d * m * sums->x);
+    scaled_bins_add_square(bins, 2 * scales.m.bin, (llmfp_i128)m * m * sums->n2);
     if (sums->look_for_zeros != 0 || sums->look_at_range != 0) {
         look_closer(type, block, &scales, sums->look_for_zeros != 0, sums->look_at_range != 0,
                     bins);
