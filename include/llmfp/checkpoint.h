@@ -88,7 +88,7 @@ enum llmfp_status llmfp_checkpoint_locate(const char *path, struct llmfp_checkpo
 /* Read the header of checkpoint->files[file] and append its tensors to `catalog`
  * (extents refer to that file index). Sets catalog->files[file].digest.
  * `catalog` already holds the checkpoint's files. Adds no tensors on errors. Takes
- * memory for the header (at most 100 MB for safetensors) while it runs.
+ * memory for the header while it runs: at most 100 MB for safetensors, 200 MB for PyTorch.
  * Errors: LLMFP_CHECKPOINT names file, tensor and offending value, or says that
  * the file changed since it was located; LLMFP_FATAL without memory.           */
 enum llmfp_status llmfp_checkpoint_header(const struct llmfp_format *format,

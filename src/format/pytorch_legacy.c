@@ -204,7 +204,7 @@ static enum llmfp_status note_storages(struct legacy *legacy, struct llmfp_error
     return LLMFP_OK;
 }
 
-/* The storage at `offset`, which its key says nothing of: only its count stands before it. */
+/* Step over the storage at `offset`: its count stands before it, its type in the pickle. */
 static enum llmfp_status locate_storage(struct legacy *legacy, const struct llmfp_pickle_value *key,
                                         uint64_t *offset, struct llmfp_error *error)
 {
