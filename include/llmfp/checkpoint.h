@@ -59,7 +59,17 @@ void llmfp_checkpoint_clear(struct llmfp_checkpoint *checkpoint);
  *         two such sets with different totals are refused
  *      b. all files, in name order (bytes); names that occur in two of them are
  *         refused by llmfp_catalog_finish
- *   4. *.gguf: one file, or the parts of one; several models are refused
+ *   4. of all *.bin, *.pt, *.pth and *.ckpt, without hidden files, adapter_model.* and
+ *      what trainers save beside the weights (training_args.bin, *optim*, scheduler.*,
+ *      scaler.*, rng_state*, random_states*), and without consolidated* unless there
+ *      is nothing else:
+ *      a. pytorch_model.bin
+ *      b. pytorch_model.bin.index.json: the shards that it names
+ *      c. the shards pytorch_model-NUMBER-of-TOTAL.bin, as in 3a
+ *      d. all files, as in 3b
+ *      e. one consolidated*.pth; several are slices of one model for as many GPUs and
+ *         are refused: nothing in them says which tensors are cut, and how
+ *   5. *.gguf: one file, or the parts of one; several models are refused
  *   Shards NAME-NUMBER-of-TOTAL must be complete, from 1 or 0 on, whatever the
  *   width of their numbers.
  * A file: by content. Only this file, even if it is called like one of several

@@ -2,7 +2,7 @@
  *
  * Errors of one rank never leave another waiting: local functions are called
  * first, then all ranks call llmfp_agree, and all leave together or go on
- * together. MPI's own errors end the job (the communicator's default handler).  */
+ * together. MPI's own errors end the job (the communicator's error handler).     */
 #ifndef LLMFP_COMMUNICATOR_H
 #define LLMFP_COMMUNICATOR_H
 
@@ -16,6 +16,9 @@ struct llmfp_communicator {
     MPI_Comm handle; /* owned duplicate */
     int rank;
     int size;
+    /* Ends the job when the other ranks cannot be reached any more; does not return. It may
+     * say `error`, which nobody else will. From llmfp_communicator_open: in silence.  */
+    void (*abandon)(const struct llmfp_communicator *communicator, const struct llmfp_error *error);
 };
 
 /* Collective over `parent`.                                                      */
@@ -27,6 +30,13 @@ void llmfp_communicator_close(struct llmfp_communicator *communicator);
  * text of the lowest rank that brought it.                                       */
 enum llmfp_status llmfp_agree(const struct llmfp_communicator *communicator,
                               enum llmfp_status status, struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Collective. As llmfp_agree, behind a collective call of another library (HDF5): when that
+ * has failed here, others may wait inside it for ever. If they do not come within some
+ * seconds, this rank abandons the job with its error.                           */
+enum llmfp_status llmfp_agree_patiently(const struct llmfp_communicator *communicator,
+                                        enum llmfp_status status,
+                                        struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* Collective. The root's bytes on every rank (others' `buffer` is replaced).
  * Errors, the same on every rank: LLMFP_FATAL without memory.                    */

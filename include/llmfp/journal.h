@@ -58,6 +58,11 @@ enum llmfp_status llmfp_journal_append(struct llmfp_journal *journal,
 void llmfp_journal_frame(const struct llmfp_record *record, struct llmfp_buffer *frames,
                          struct llmfp_journal_place *place);
 
+/* The same for bytes of another kind: begin, put them into `frames`, end.          */
+size_t llmfp_journal_frame_begin(struct llmfp_buffer *frames);
+void llmfp_journal_frame_end(struct llmfp_buffer *frames, size_t frame,
+                             struct llmfp_journal_place *place);
+
 /* Open for reading only, without looking at the records.                          */
 enum llmfp_status llmfp_journal_open_reader(struct llmfp_journal *journal, const char *path,
                                             struct llmfp_error *error) LLMFP_MUST_CHECK;
@@ -67,6 +72,13 @@ enum llmfp_status llmfp_journal_read(const struct llmfp_journal *journal,
                                      const struct llmfp_journal_place *place,
                                      struct llmfp_record *record,
                                      struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* The bytes of one record, of whatever kind (their CRC is checked again). `bytes` is
+ * replaced.                                                                       */
+enum llmfp_status llmfp_journal_read_bytes(const struct llmfp_journal *journal,
+                                           const struct llmfp_journal_place *place,
+                                           struct llmfp_buffer *bytes,
+                                           struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* Close; the file stays. A zeroed or closed journal may be closed again.          */
 void llmfp_journal_close(struct llmfp_journal *journal);

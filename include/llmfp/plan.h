@@ -90,9 +90,14 @@ void llmfp_plan_clear(struct llmfp_plan *plan);
  * ascending order) and append its cells and segments. `catalog` must outlive the
  * plan. `filter` may be NULL. `tally` is filled.
  * Errors: LLMFP_CHECKPOINT when the accumulators of this checkpoint alone need more
- * than LLMFP_PLAN_MOST_BYTES; LLMFP_FATAL without memory. On error, or to put the
- * checkpoint off, call llmfp_plan_drop_last.                                    */
-enum { LLMFP_PLAN_MOST_BYTES = 64 << 20 };
+ * than LLMFP_PLAN_MOST_BYTES, or it has more roles or layers than allowed (wanted ones
+ * count); LLMFP_FATAL without memory. On error, or to put the checkpoint off, call
+ * llmfp_plan_drop_last.                                                          */
+enum {
+    LLMFP_PLAN_MOST_BYTES = 64 << 20,
+    LLMFP_PLAN_MOST_ROLES = 4096,
+    LLMFP_PLAN_MOST_LAYERS = 4096
+};
 enum llmfp_status llmfp_plan_add(struct llmfp_plan *plan, uint32_t checkpoint,
                                  const struct llmfp_configuration *configuration,
                                  const struct llmfp_catalog *catalog,
@@ -126,5 +131,28 @@ struct llmfp_plan_cursor {
 };
 bool llmfp_plan_next_piece(const struct llmfp_plan *plan, uint64_t chunk_bytes, uint64_t chunk,
                            struct llmfp_plan_cursor *cursor, struct llmfp_plan_piece *piece);
+
+/* The same for stream positions [low, high): any cut will do, as long as every position
+ * is taken once.                                                                */
+bool llmfp_plan_next_between(const struct llmfp_plan *plan, uint64_t low, uint64_t high,
+                             struct llmfp_plan_cursor *cursor, struct llmfp_plan_piece *piece);
+
+/* Which part of a finished plan is one checkpoint's.                             */
+struct llmfp_plan_part {
+    uint64_t low; /* stream positions */
+    uint64_t high;
+    size_t first_cell;
+    size_t n_cells;
+    size_t first_tensor;
+    size_t n_tensors;
+    size_t first_segment;
+    size_t n_segments;
+};
+struct llmfp_plan_part llmfp_plan_part_of(const struct llmfp_plan *plan, uint32_t checkpoint);
+
+/* A digest of how the bytes of a checkpoint become its cells: equal digests mean that
+ * positions relative to its part, and numbers of its cells, mean the same in both plans,
+ * whatever else the plans hold.                                                  */
+uint64_t llmfp_plan_digest(const struct llmfp_plan *plan, const struct llmfp_plan_part *part);
 
 #endif

@@ -61,6 +61,17 @@ struct llmfp_sum llmfp_sum_shortest(int64_t *limbs, uint32_t n_limbs, int32_t ex
 void llmfp_sum_place(const struct llmfp_sum *sum, int64_t *limbs, uint32_t n_limbs,
                      int32_t exponent);
 
+/* The sum of two sums, its limbs in the arena. False without memory, or when exponents
+ * are absurd.                                                                    */
+bool llmfp_sum_add(const struct llmfp_sum *a, const struct llmfp_sum *b, struct llmfp_arena *arena,
+                   struct llmfp_sum *sum) LLMFP_MUST_CHECK;
+
+/* One sum in serialised form. Unpacking checks what llmfp_sum promises; *cursor fails
+ * when the bytes break it.                                                       */
+void llmfp_sum_pack(const struct llmfp_sum *sum, struct llmfp_buffer *buffer);
+void llmfp_sum_unpack(struct llmfp_cursor *cursor, struct llmfp_arena *arena,
+                      struct llmfp_sum *sum);
+
 /* Serialised form; independent of the machine. Errors of unpack: LLMFP_FATAL when
  * the bytes are not a record or memory is short.                                 */
 void llmfp_record_pack(const struct llmfp_record *record, struct llmfp_buffer *buffer);

@@ -7,6 +7,7 @@
 #ifndef LLMFP_RESULTS_H
 #define LLMFP_RESULTS_H
 
+#include <signal.h>
 #include <stddef.h>
 
 #include "llmfp/communicator.h"
@@ -44,12 +45,14 @@ struct llmfp_results_request {
     const struct llmfp_journal_place *places; /* [n_models], in the order of the file; rank 0's */
     const char *generator;                    /* "llmfp-scan 1.2.3" */
     const char *created;                      /* ISO 8601, UTC */
+    const volatile sig_atomic_t *stop;        /* becomes non-zero when this is to stop */
 };
 
 /* Collective. Write the results file. All strings of the request are the same on all
  * ranks.
  *   likeness  out, filled on rank 0; likeness->group is NULL elsewhere and on error
- * Errors, the same on every rank: LLMFP_FATAL; no file has been put in place then. */
+ * Errors, the same on every rank: LLMFP_FATAL; LLMFP_INTERRUPTED after *stop; no file has
+ * been put in place then.                                                           */
 enum llmfp_status llmfp_results_write(const struct llmfp_communicator *communicator,
                                       const struct llmfp_results_request *request,
                                       struct llmfp_likeness *likeness,

@@ -4,7 +4,9 @@
  * together find the files and read the headers; every rank makes the same plan;
  * chunks are claimed (shares.h), read and added to this rank's moments; moments are
  * summed to the rank that owns a checkpoint, which makes its record; rank 0 appends
- * the records to the journal. A checkpoint that cannot be read fails alone.      */
+ * the records to the journal. A checkpoint that cannot be read fails alone. Now and then
+ * each rank saves its sums of the checkpoints in work, so that little is read again after
+ * an interruption, and nothing after an orderly one.                              */
 #ifndef LLMFP_SCAN_H
 #define LLMFP_SCAN_H
 
@@ -16,6 +18,7 @@
 #include "llmfp/io.h"
 #include "llmfp/journal.h"
 #include "llmfp/manifest.h"
+#include "llmfp/partial.h"
 #include "llmfp/roles.h"
 
 /* What a scan tells its caller, on rank 0 only.                                  */
@@ -44,13 +47,22 @@ struct llmfp_scan_timings {
     uint64_t read_bytes;
 };
 
+/* Where and how often ranks save their sums of checkpoints in work (llmfp/partial.h). */
+struct llmfp_scan_saving {
+    const char *journal_path;
+    uint64_t key;                    /* the journal's */
+    double seconds;                  /* between two savings of a rank, at least */
+    struct llmfp_partials *partials; /* rank 0's: what an interrupted scan has left, or NULL */
+};
+
 struct llmfp_scan_settings {
     const struct llmfp_role_filter *filter;  /* NULL: all roles */
     const struct llmfp_own_rules *own_rules; /* NULL: none */
     uint64_t chunk_bytes;                    /* 0: chosen from the data */
     enum llmfp_io io;                        /* how bytes are read */
     bool strict;                             /* stop at the first checkpoint that fails */
-    const volatile sig_atomic_t *stop;       /* becomes non-zero when the scan is to stop */
+    struct llmfp_scan_saving saving;
+    const volatile sig_atomic_t *stop; /* becomes non-zero when the scan is to stop */
 };
 
 /* One entry per manifest entry; the same on every rank, but `place` is rank 0's.  */
@@ -76,7 +88,8 @@ enum llmfp_status llmfp_scan_recheck(const struct llmfp_communicator *communicat
  *   journal   rank 0's, open for appending; others pass NULL
  *   timings   filled on every rank
  * Errors, the same on every rank: LLMFP_FATAL; LLMFP_INTERRUPTED after *stop;
- * LLMFP_CHECKPOINT with `strict`. Finished checkpoints are in the journal then.   */
+ * LLMFP_CHECKPOINT with `strict`. Finished checkpoints are in the journal then, and what
+ * the ranks have added up of others is saved, if it can be.                       */
 enum llmfp_status llmfp_scan_run(const struct llmfp_communicator *communicator,
                                  const struct llmfp_manifest *manifest,
                                  const struct llmfp_scan_settings *settings,

@@ -40,14 +40,35 @@ static void on_progress(void *context, uint64_t done_bytes, uint64_t total_bytes
 
 /* ---- steps ---- */
 
-/* Rank 0 knows what is done; tell the others. */
+/* Seconds between two savings of a rank's progress: LLMFP_SAVE_SECONDS, for tests and for
+ * file systems that are slow or costly to write to. */
+static enum llmfp_status save_seconds(double *seconds, struct llmfp_error *error)
+{
+    const char *text = getenv("LLMFP_SAVE_SECONDS");
+    *seconds = 20.0;
+    if (text == NULL || text[0] == '\0') {
+        return LLMFP_OK;
+    }
+    char *end;
+    const double value = strtod(text, &end);
+    if (*end != '\0' || !(value >= 0.0 && value <= 86400.0)) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "LLMFP_SAVE_SECONDS is '%s'; give seconds from 0 to 86400, or unset it",
+                          text);
+    }
+    *seconds = value;
+    return LLMFP_OK;
+}
+
+/* Rank 0 knows what is done, and how often to save; tell the others. */
 static enum llmfp_status share_entries(const struct command *command,
                                        struct llmfp_scan_entry *entries, bool *nothing_new,
-                                       struct llmfp_error *error)
+                                       double *seconds, struct llmfp_error *error)
 {
     struct llmfp_buffer packed = {0};
     if (command->communicator->rank == 0) {
         llmfp_buffer_put_u32(&packed, *nothing_new ? 1 : 0);
+        llmfp_buffer_put_double(&packed, *seconds);
         llmfp_buffer_put(&packed, entries, command->manifest->n_entries * sizeof *entries);
     }
     const enum llmfp_status status = llmfp_broadcast(command->communicator, &packed, 0, error);
@@ -55,6 +76,7 @@ static enum llmfp_status share_entries(const struct command *command,
         struct llmfp_cursor cursor = llmfp_cursor_over(packed.bytes, packed.size_bytes);
         const size_t size_bytes = command->manifest->n_entries * sizeof *entries;
         *nothing_new = llmfp_cursor_u32(&cursor) != 0;
+        *seconds = llmfp_cursor_double(&cursor);
         const void *bytes = llmfp_cursor_bytes(&cursor, size_bytes);
         if (bytes != NULL) {
             memcpy(entries, bytes, size_bytes);
@@ -65,20 +87,24 @@ static enum llmfp_status share_entries(const struct command *command,
 }
 
 static enum llmfp_status prepare(const struct command *command, struct start *start,
-                                 struct llmfp_scan_entry *entries, struct llmfp_error *error)
+                                 struct llmfp_scan_entry *entries, double *seconds,
+                                 struct llmfp_error *error)
 {
     enum llmfp_status status = LLMFP_OK;
     if (command->communicator->rank == 0) {
-        status = start_prepare(command->options, command->own_rules, command->manifest, start,
-                               entries, error);
+        status = save_seconds(seconds, error);
+        if (status == LLMFP_OK) {
+            status = start_prepare(command->options, command->own_rules, command->manifest, start,
+                                   entries, error);
+        }
     }
     status = llmfp_agree(command->communicator, status, error);
     if (status == LLMFP_OK) {
-        status = share_entries(command, entries, &start->nothing_new, error);
+        status = share_entries(command, entries, &start->nothing_new, seconds, error);
     }
     if (status == LLMFP_OK && start->n_damaged > 0) {
         message_note(command->messages, NULL,
-                     "the journal holds damaged records; their checkpoints are scanned anew");
+                     "some of the saved progress is damaged; what it covered is scanned anew");
     }
     return status;
 }
@@ -100,7 +126,8 @@ static void created_text(char text[32])
 
 static enum llmfp_status write_results(const struct command *command, const struct start *start,
                                        const struct llmfp_scan_entry *entries,
-                                       struct summary_content *content, struct llmfp_error *error)
+                                       const char *journal_path, struct summary_content *content,
+                                       struct llmfp_error *error)
 {
     struct llmfp_journal_place *places = NULL;
     size_t n = 0;
@@ -108,11 +135,6 @@ static enum llmfp_status write_results(const struct command *command, const stru
     const bool first = command->communicator->rank == 0;
     if (first) {
         status = start_models(start, command->manifest, entries, &places, &n, error);
-    }
-    status = llmfp_agree(command->communicator, status, error);
-    char *journal_path = start_journal_path(command->options->output);
-    if (status == LLMFP_OK && journal_path == NULL) {
-        status = llmfp_fail_memory(error, 0, "a path");
     }
     status = llmfp_agree(command->communicator, status, error);
     if (status == LLMFP_OK) {
@@ -125,12 +147,12 @@ static enum llmfp_status write_results(const struct command *command, const stru
             .places = places,
             .generator = version_generator(),
             .created = created,
+            .stop = &stop_signal_came,
         };
         status = llmfp_results_write(command->communicator, &request, &content->likeness, error);
     }
     content->places = places;
     content->n_models = n;
-    free(journal_path);
     return status;
 }
 
@@ -165,11 +187,11 @@ static int give_up(const struct command *command, const struct start *start,
     }
     message_error(command->messages, NULL, text);
     if (has_journal && status != LLMFP_INTERRUPTED) {
-        if (start->journal.size_bytes <= 24) { /* nothing but its header */
-            unlink(start->journal_path);
+        if (start->journal.size_bytes <= 24 && !llmfp_partials_exist(start->journal_path)) {
+            unlink(start->journal_path); /* nothing but its header */
         } else if (status != LLMFP_USAGE) {
             message_note(command->messages, NULL,
-                         "what was finished is saved; --resume goes on with it");
+                         "what was done so far is saved; --resume goes on with it");
         }
     }
     return status == LLMFP_CHECKPOINT ? LLMFP_FATAL : (int)status;
@@ -190,21 +212,31 @@ static void tell_start(const struct command *command, const struct llmfp_scan_en
 
 /* The scan, its results and its summary; the status that all ranks agree on. */
 static enum llmfp_status run(struct command *command, struct start *start,
-                             struct llmfp_scan_entry *entries, struct llmfp_error *error)
+                             struct llmfp_scan_entry *entries, double seconds,
+                             struct llmfp_error *error)
 {
     struct messages *messages = command->messages;
-    const struct llmfp_scan_settings settings = {.filter = command->filter,
-                                                 .own_rules = command->own_rules,
-                                                 .chunk_bytes = command->options->chunk_bytes,
-                                                 .io = command->options->io,
-                                                 .strict = command->options->strict,
-                                                 .stop = &stop_signal_came};
+    char *journal_path = start_journal_path(command->options->output);
+    enum llmfp_status status =
+        journal_path == NULL ? llmfp_fail_memory(error, 0, "a path") : LLMFP_OK;
+    const struct llmfp_scan_settings settings = {
+        .filter = command->filter,
+        .own_rules = command->own_rules,
+        .chunk_bytes = command->options->chunk_bytes,
+        .io = command->options->io,
+        .strict = command->options->strict,
+        .saving = {journal_path, start_key(command->options, command->own_rules), seconds,
+                   &start->partials},
+        .stop = &stop_signal_came};
     const struct llmfp_scan_listener listener = {messages, on_failed, on_note, on_done,
                                                  on_progress};
     struct llmfp_scan_timings timings = {0};
     const double start_s = MPI_Wtime();
-    enum llmfp_status status =
-        llmfp_scan_recheck(command->communicator, command->manifest, &listener, entries, error);
+    status = llmfp_agree(command->communicator, status, error);
+    if (status == LLMFP_OK) {
+        status =
+            llmfp_scan_recheck(command->communicator, command->manifest, &listener, entries, error);
+    }
     if (status == LLMFP_OK) {
         tell_start(command, entries);
         if (messages->speaks) {
@@ -221,7 +253,7 @@ static enum llmfp_status run(struct command *command, struct start *start,
                                       .journal = &start->journal};
     const double write_s = MPI_Wtime();
     if (status == LLMFP_OK) {
-        status = write_results(command, start, entries, &content, error);
+        status = write_results(command, start, entries, journal_path, &content, error);
     }
     if (status == LLMFP_OK && messages->speaks) {
         struct llmfp_error why = {LLMFP_OK, ""};
@@ -229,13 +261,14 @@ static enum llmfp_status run(struct command *command, struct start *start,
             /* The results are in place: the exit status is theirs. */
             message_error(messages, NULL, why.text);
         }
-        unlink(start->journal_path); /* all of it is in the results file now */
+        start_remove_journal(start);
     }
     status = llmfp_agree(command->communicator, status, error);
     if (status == LLMFP_OK && command->options->timings) {
         timings_print(command->communicator, &timings, MPI_Wtime() - write_s, MPI_Wtime() - start_s,
                       stderr);
     }
+    free(journal_path);
     free(content.places);
     free(content.likeness.group);
     return status;
@@ -245,6 +278,7 @@ int command_scan(struct command *command)
 {
     struct llmfp_error error = {LLMFP_OK, ""};
     struct start start = {.journal = {.descriptor = -1}};
+    double seconds = 0.0;
     const size_t n = command->manifest->n_entries;
     struct llmfp_scan_entry *entries = calloc(n + 1, sizeof *entries);
     enum llmfp_status status = LLMFP_OK;
@@ -253,7 +287,7 @@ int command_scan(struct command *command)
     }
     status = llmfp_agree(command->communicator, status, &error);
     if (status == LLMFP_OK) {
-        status = prepare(command, &start, entries, &error);
+        status = prepare(command, &start, entries, &seconds, &error);
     }
     int exit_status;
     if (status == LLMFP_OK && start.nothing_new) {
@@ -261,11 +295,11 @@ int command_scan(struct command *command)
                      "every checkpoint of the manifest is in the results file already; it is left "
                      "as it is");
         if (command->messages->speaks) {
-            unlink(start.journal_path);
+            start_remove_journal(&start);
         }
         exit_status = 0;
     } else {
-        status = status == LLMFP_OK ? run(command, &start, entries, &error) : status;
+        status = status == LLMFP_OK ? run(command, &start, entries, seconds, &error) : status;
         exit_status = status == LLMFP_OK ? (any_failed(command, entries) ? LLMFP_CHECKPOINT : 0)
                                          : give_up(command, &start, status, &error);
     }

@@ -28,6 +28,7 @@ char *start_journal_path(const char *output)
 void start_clear(struct start *start)
 {
     llmfp_journal_close(&start->journal);
+    llmfp_partials_clear(&start->partials);
     free(start->journal_path);
     free(start->known);
     hash_index_clear(&start->labels);
@@ -35,10 +36,15 @@ void start_clear(struct start *start)
     *start = (struct start){.journal = {.descriptor = -1}};
 }
 
-/* What must not change between a scan and its resumption: which roles are read (FNV-1a), and
- * by which rules. */
-static uint64_t key_of(const struct options *options, const struct llmfp_own_rules *own_rules)
+void start_remove_journal(const struct start *start)
 {
+    llmfp_partials_remove(start->journal_path); /* while the journal is there, and locked */
+    unlink(start->journal_path);
+}
+
+uint64_t start_key(const struct options *options, const struct llmfp_own_rules *own_rules)
+{
+    /* FNV-1a */
     uint64_t key = UINT64_C(0xCBF29CE484222325);
     for (const char *c = options->roles == NULL ? "" : options->roles; *c != '\0'; c++) {
         key = (key ^ (unsigned char)*c) * UINT64_C(0x100000001B3);
@@ -160,7 +166,23 @@ static enum llmfp_status resume_journal(struct start *start, uint64_t key,
     if (status == LLMFP_OK) {
         status = read_known(start, places, n, error);
     }
+    if (status == LLMFP_OK) {
+        status = llmfp_partials_gather(start->journal_path, key, &start->partials, error);
+    }
+    start->n_damaged += start->partials.n_damaged;
     free(places);
+    return status;
+}
+
+/* A new journal. Saved progress of an earlier scan is given up with the old one. */
+static enum llmfp_status create_journal(struct start *start, uint64_t key,
+                                        struct llmfp_error *error)
+{
+    const enum llmfp_status status =
+        llmfp_journal_create(&start->journal, start->journal_path, key, error);
+    if (status == LLMFP_OK) {
+        llmfp_partials_remove(start->journal_path);
+    }
     return status;
 }
 
@@ -169,8 +191,7 @@ static enum llmfp_status import_results(struct start *start, const char *output,
 {
     struct llmfp_journal_place *places = NULL;
     size_t n = 0;
-    enum llmfp_status status =
-        llmfp_journal_create(&start->journal, start->journal_path, key, error);
+    enum llmfp_status status = create_journal(start, key, error);
     if (status == LLMFP_OK) {
         status = llmfp_results_import(output, &start->journal, &places, &n, error);
         if (status == LLMFP_OK) {
@@ -236,7 +257,7 @@ enum llmfp_status start_prepare(const struct options *options,
                                 struct llmfp_scan_entry *entries, struct llmfp_error *error)
 {
     *start = (struct start){.journal = {.descriptor = -1}};
-    const uint64_t key = key_of(options, own_rules);
+    const uint64_t key = start_key(options, own_rules);
     start->journal_path = start_journal_path(options->output);
     if (start->journal_path == NULL) {
         return llmfp_fail_memory(error, strlen(options->output), "a path");
@@ -260,7 +281,7 @@ enum llmfp_status start_prepare(const struct options *options,
     } else {
         status = options->resume ? LLMFP_OK : check_fresh(options, start, error);
         if (status == LLMFP_OK) {
-            status = llmfp_journal_create(&start->journal, start->journal_path, key, error);
+            status = create_journal(start, key, error);
         }
     }
     if (status == LLMFP_OK && goes_on) {

@@ -9,6 +9,7 @@
 #include "llmfp/journal.h"
 #include "llmfp/manifest.h"
 #include "llmfp/own_rules.h"
+#include "llmfp/partial.h"
 #include "llmfp/scan.h"
 #include "options.h"
 
@@ -29,13 +30,21 @@ struct start {
     struct known *known;      /* owned, [labels.n_keys]; the latest record of each label */
     size_t known_capacity;
     struct llmfp_arena arena;
-    size_t n_damaged; /* journal records that could not be read */
+    size_t n_damaged;               /* journal records that could not be read */
+    struct llmfp_partials partials; /* of checkpoints in work when a scan was interrupted */
     bool nothing_new; /* every entry is in the existing results file: leave it alone */
 };
 
 /* Local. The name of the journal that belongs to a results file; owned by the caller.
  * NULL without memory.                                                             */
 char *start_journal_path(const char *output);
+
+/* Local. What must not change between a scan and its resumption: which roles are read, and
+ * by which rules.                                                                  */
+uint64_t start_key(const struct options *options, const struct llmfp_own_rules *own_rules);
+
+/* Local. Remove the journal and what stands beside it: all of it is in the results file. */
+void start_remove_journal(const struct start *start);
 
 /* Local. Look at the output file and its journal, open or make the journal, and set
  * `done`, `fingerprint` and `place` of the entries that are recorded there.

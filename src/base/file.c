@@ -25,6 +25,26 @@ static enum llmfp_status fail_system(const char *verb, const char *path, int num
                       llmfp_system_text(number, text));
 }
 
+/* Unsigned, because some file systems hold times that 64 bits of nanoseconds do not; those
+ * wrap, which still tells a changed time from an unchanged one. */
+static int64_t modified_ns_of(const struct stat *found)
+{
+    return (int64_t)((uint64_t)found->st_mtim.tv_sec * 1000000000U +
+                     (uint64_t)found->st_mtim.tv_nsec);
+}
+
+enum llmfp_status llmfp_path_is_unchanged(const char *path, uint64_t size_bytes,
+                                          int64_t modified_ns, bool *unchanged,
+                                          struct llmfp_error *error)
+{
+    struct stat found;
+    if (stat(path, &found) != 0) {
+        return fail_system("look at", path, errno, error);
+    }
+    *unchanged = (uint64_t)found.st_size == size_bytes && modified_ns_of(&found) == modified_ns;
+    return LLMFP_OK;
+}
+
 enum llmfp_status llmfp_path_look(const char *path, enum llmfp_path_kind *kind,
                                   struct llmfp_error *error)
 {
@@ -82,10 +102,7 @@ static enum llmfp_status inspect(struct llmfp_open_file *file, struct llmfp_erro
                           S_ISDIR(found.st_mode) ? "a directory" : "a FIFO, socket or device");
     }
     file->size_bytes = (uint64_t)found.st_size;
-    /* Unsigned, because some file systems hold times that 64 bits of nanoseconds do
-     * not; those wrap, which still tells a changed time from an unchanged one. */
-    file->modified_ns =
-        (int64_t)((uint64_t)found.st_mtim.tv_sec * 1000000000U + (uint64_t)found.st_mtim.tv_nsec);
+    file->modified_ns = modified_ns_of(&found);
     return LLMFP_OK;
 }
 

@@ -26,6 +26,11 @@ enum llmfp_path_kind {
 enum llmfp_status llmfp_path_look(const char *path, enum llmfp_path_kind *kind,
                                   struct llmfp_error *error) LLMFP_MUST_CHECK;
 
+/* Whether the file at a path still has this size and time. Errors: as for looking.  */
+enum llmfp_status llmfp_path_is_unchanged(const char *path, uint64_t size_bytes,
+                                          int64_t modified_ns, bool *unchanged,
+                                          struct llmfp_error *error) LLMFP_MUST_CHECK;
+
 /* "folder/name" in the arena; an empty folder stands for the working directory.
  * NULL without memory.                                                         */
 char *llmfp_path_join(struct llmfp_arena *arena, const char *folder, const char *name);

@@ -30,6 +30,15 @@ static const struct llmfp_encoding table[LLMFP_N_ENCODINGS] = {
                        NULL},
     [LLMFP_F4_E4M3] = {"F4_E4M3", LLMFP_KIND_FLOAT, 16, 8, -1 - 9 - 149, 3 + 9 + 128,
                        llmfp_add_f4_e4m3, NULL},
+    /* Codes minus zero points are below 2^9. */
+    [LLMFP_GPTQ] = {"GPTQ", LLMFP_KIND_FLOAT, 8, 4, -149, 9 + 128, llmfp_add_gptq,
+                    llmfp_check_gptq},
+    [LLMFP_AWQ] = {"AWQ", LLMFP_KIND_FLOAT, 8, 4, -149, 9 + 128, llmfp_add_awq, NULL},
+    /* F32 times (F32 times F32 plus F32). */
+    [LLMFP_LOOKUP4] = {"LOOKUP4", LLMFP_KIND_FLOAT, 2, 1, -3 * 149, 3 * 128 + 1, llmfp_add_lookup4,
+                       llmfp_check_lookup4},
+    [LLMFP_INTEGER_ROWS] = {"INTEGER_ROWS", LLMFP_KIND_FLOAT, 1, 1, -149, 9 + 128,
+                            llmfp_add_integer_rows, llmfp_check_integer_rows},
     /* Blocks of GGUF files: a binary16 scale (unit 2^-24, below 2^16) times an integer. */
     [LLMFP_Q1_0] = {"Q1_0", LLMFP_KIND_FLOAT, 128, 18, -24, 16, llmfp_add_q1_0, NULL},
     [LLMFP_Q2_0] = {"Q2_0", LLMFP_KIND_FLOAT, 64, 18, -24, 17, llmfp_add_q2_0, NULL},

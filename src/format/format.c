@@ -12,16 +12,20 @@ static bool starts_with(const struct llmfp_first *first, const char *magic, size
     return first->n_bytes >= n_bytes && memcmp(first->bytes, magic, n_bytes) == 0;
 }
 
-static bool detect_zip(const struct llmfp_first *first)
+/* PyTorch's first format of all: the header of a tar archive begins with the name of
+ * the first member, filled up with NUL. */
+static bool detect_tar(const struct llmfp_first *first)
 {
-    return starts_with(first, "PK\3\4", 4);
-}
-
-/* PROTO opcode and a protocol from 2 to 5. */
-static bool detect_pickle(const struct llmfp_first *first)
-{
-    return first->n_bytes >= 2 && first->bytes[0] == 0x80 && first->bytes[1] >= 2 &&
-           first->bytes[1] <= 5;
+    static const char *const members[] = {"sys_info", "storages", "tensors", "pickle"};
+    static const unsigned char nothing[LLMFP_FIRST_BYTES] = {0};
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        const size_t n = strlen(members[i]);
+        if (first->n_bytes == LLMFP_FIRST_BYTES && starts_with(first, members[i], n) &&
+            memcmp(first->bytes + n, nothing, LLMFP_FIRST_BYTES - n) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool detect_hdf5(const struct llmfp_first *first)
@@ -35,17 +39,11 @@ static bool detect_lfs_pointer(const struct llmfp_first *first)
     return starts_with(first, magic, sizeof magic - 1);
 }
 
-static const struct llmfp_format pytorch_zip = {
-    .name = "PyTorch",
-    .detect = detect_zip,
-    .refusal = "a zip archive (a PyTorch checkpoint), which is not supported; convert it to "
-               "safetensors first",
-};
-static const struct llmfp_format pytorch_pickle = {
-    .name = "PyTorch (old)",
-    .detect = detect_pickle,
-    .refusal = "a pickle (an old PyTorch checkpoint), which is not supported; convert it to "
-               "safetensors first",
+static const struct llmfp_format pytorch_tar = {
+    .name = "PyTorch (tar)",
+    .detect = detect_tar,
+    .refusal = "a tar archive of the first versions of PyTorch, which is not supported; load it "
+               "and save it again with a newer PyTorch",
 };
 static const struct llmfp_format hdf5 = {
     .name = "HDF5",
@@ -66,8 +64,9 @@ static const struct llmfp_format lfs_pointer = {
 static const struct llmfp_format *const table[] = {
     &llmfp_format_safetensors,
     &llmfp_format_gguf,
-    &pytorch_zip,
-    &pytorch_pickle,
+    &llmfp_format_pytorch,
+    &llmfp_format_pytorch_legacy,
+    &pytorch_tar,
     &hdf5,
     &lfs_pointer,
 };

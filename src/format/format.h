@@ -36,7 +36,9 @@ struct llmfp_format {
     bool (*detect)(const struct llmfp_first *first);
     /* NULL, or why such a file is not read, to stand behind "PATH is ".        */
     const char *refusal;
-    /* An upper bound of the bytes that the format keeps before the data.
+    /* An upper bound of the bytes that the format keeps before the data, or, where the
+     * start of the file does not tell it, a guess: it only decides how many checkpoints
+     * are taken on together.
      * Errors: LLMFP_CHECKPOINT says why this is no file of the format.         */
     enum llmfp_status (*measure)(const struct llmfp_first *first, uint64_t *header_bytes,
                                  struct llmfp_error *error);
@@ -50,8 +52,10 @@ struct llmfp_format {
     enum llmfp_status (*configure)(struct llmfp_checkpoint *checkpoint, struct llmfp_error *error);
 };
 
-extern const struct llmfp_format llmfp_format_safetensors; /* safetensors.c */
-extern const struct llmfp_format llmfp_format_gguf;        /* gguf.c */
+extern const struct llmfp_format llmfp_format_safetensors;    /* safetensors.c */
+extern const struct llmfp_format llmfp_format_pytorch;        /* pytorch.c */
+extern const struct llmfp_format llmfp_format_pytorch_legacy; /* pytorch_legacy.c */
+extern const struct llmfp_format llmfp_format_gguf;           /* gguf.c */
 
 /* The row with this name, or NULL.                                       Local. */
 const struct llmfp_format *llmfp_format_find(const char *name);

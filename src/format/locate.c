@@ -148,7 +148,12 @@ static enum llmfp_status locate_folder(const char *folder, struct llmfp_checkpoi
     }
     struct llmfp_names names = {0};
     enum llmfp_status status = llmfp_folder_choose(folder, &checkpoint->arena, &names, error);
-    if (status == LLMFP_OK) {
+    if (status == LLMFP_OK && names.n_names == 1 &&
+        llmfp_ends_with(names.names[0], ".index.json")) {
+        const char *index = llmfp_path_join(&checkpoint->arena, folder, names.names[0]);
+        status = index == NULL ? llmfp_fail_memory(error, strlen(folder), "a file name")
+                               : locate_index(folder, index, checkpoint, error);
+    } else if (status == LLMFP_OK) {
         status = probe_files(folder, &names, NULL, checkpoint, error);
     }
     llmfp_names_clear(&names);

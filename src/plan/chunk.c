@@ -34,12 +34,9 @@ static uint64_t elements_before(const struct llmfp_plan_segment *segment,
     return elements < segment->n_elements ? elements : segment->n_elements;
 }
 
-bool llmfp_plan_next_piece(const struct llmfp_plan *plan, uint64_t chunk_bytes, uint64_t chunk,
-                           struct llmfp_plan_cursor *cursor, struct llmfp_plan_piece *piece)
+bool llmfp_plan_next_between(const struct llmfp_plan *plan, uint64_t low, uint64_t high,
+                             struct llmfp_plan_cursor *cursor, struct llmfp_plan_piece *piece)
 {
-    const uint64_t low = chunk * chunk_bytes;
-    const uint64_t rest = plan->stream_bytes - low;
-    const uint64_t high = low + (rest < chunk_bytes ? rest : chunk_bytes);
     if (!cursor->started) {
         cursor->segment = find_segment(plan, low);
         cursor->started = true;
@@ -64,4 +61,13 @@ bool llmfp_plan_next_piece(const struct llmfp_plan *plan, uint64_t chunk_bytes, 
         }
     }
     return false;
+}
+
+bool llmfp_plan_next_piece(const struct llmfp_plan *plan, uint64_t chunk_bytes, uint64_t chunk,
+                           struct llmfp_plan_cursor *cursor, struct llmfp_plan_piece *piece)
+{
+    const uint64_t low = chunk * chunk_bytes;
+    const uint64_t rest = plan->stream_bytes - low;
+    return llmfp_plan_next_between(plan, low, low + (rest < chunk_bytes ? rest : chunk_bytes),
+                                   cursor, piece);
 }

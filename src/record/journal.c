@@ -105,10 +105,21 @@ void llmfp_journal_close(struct llmfp_journal *journal)
     *journal = (struct llmfp_journal){.descriptor = -1};
 }
 
+/* Whether the file that is open still is the one of that name: between opening and locking
+ * another scan may have finished and removed it. */
+static bool is_in_place(const struct llmfp_journal *journal)
+{
+    struct stat named;
+    struct stat opened;
+    return fstat(journal->descriptor, &opened) == 0 && stat(journal->path, &named) == 0 &&
+           opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
 /* One scan at a time may write. Where locks do not work nothing is refused. */
 static enum llmfp_status lock_file(struct llmfp_journal *journal, struct llmfp_error *error)
 {
-    if (flock(journal->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) {
+    const bool locked = flock(journal->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+    if (locked && is_in_place(journal)) {
         return LLMFP_OK;
     }
     return llmfp_fail(error, LLMFP_USAGE,
@@ -145,12 +156,16 @@ enum llmfp_status llmfp_journal_create(struct llmfp_journal *journal, const char
     return status;
 }
 
-void llmfp_journal_frame(const struct llmfp_record *record, struct llmfp_buffer *frames,
-                         struct llmfp_journal_place *place)
+size_t llmfp_journal_frame_begin(struct llmfp_buffer *frames)
 {
     const size_t frame = frames->size_bytes;
-    llmfp_buffer_put_u64(frames, 0); /* length and check, known below */
-    llmfp_record_pack(record, frames);
+    llmfp_buffer_put_u64(frames, 0); /* length and check, known at the end */
+    return frame;
+}
+
+void llmfp_journal_frame_end(struct llmfp_buffer *frames, size_t frame,
+                             struct llmfp_journal_place *place)
+{
     if (frames->failed) {
         return;
     }
@@ -166,6 +181,14 @@ void llmfp_journal_frame(const struct llmfp_record *record, struct llmfp_buffer 
     if (place != NULL) {
         *place = (struct llmfp_journal_place){start, (uint32_t)size_bytes, check};
     }
+}
+
+void llmfp_journal_frame(const struct llmfp_record *record, struct llmfp_buffer *frames,
+                         struct llmfp_journal_place *place)
+{
+    const size_t frame = llmfp_journal_frame_begin(frames);
+    llmfp_record_pack(record, frames);
+    llmfp_journal_frame_end(frames, frame, place);
 }
 
 enum llmfp_status llmfp_journal_append(struct llmfp_journal *journal,
@@ -316,28 +339,38 @@ enum llmfp_status llmfp_journal_open_reader(struct llmfp_journal *journal, const
     return open_file(journal, path, O_RDONLY, error);
 }
 
+enum llmfp_status llmfp_journal_read_bytes(const struct llmfp_journal *journal,
+                                           const struct llmfp_journal_place *place,
+                                           struct llmfp_buffer *bytes, struct llmfp_error *error)
+{
+    bytes->size_bytes = 0;
+    unsigned char *room = llmfp_buffer_extend(bytes, place->size_bytes);
+    if (room == NULL) {
+        return llmfp_fail_memory(error, place->size_bytes, "a journal record");
+    }
+    size_t got;
+    const enum llmfp_status status =
+        read_at(journal, room, place->size_bytes, place->offset_bytes, &got, error);
+    if (status == LLMFP_OK &&
+        (got != place->size_bytes || check_of(room, place->size_bytes) != place->check)) {
+        return llmfp_fail(error, LLMFP_FATAL,
+                          "journal '%s': the record at byte %llu is damaged; run again with "
+                          "--resume to scan that checkpoint anew",
+                          journal->path, (unsigned long long)place->offset_bytes);
+    }
+    return status;
+}
+
 enum llmfp_status llmfp_journal_read(const struct llmfp_journal *journal,
                                      const struct llmfp_journal_place *place,
                                      struct llmfp_record *record, struct llmfp_error *error)
 {
-    unsigned char *bytes = malloc((size_t)place->size_bytes + 1);
-    if (bytes == NULL) {
-        return llmfp_fail_memory(error, place->size_bytes, "a journal record");
-    }
-    size_t got;
-    enum llmfp_status status =
-        read_at(journal, bytes, place->size_bytes, place->offset_bytes, &got, error);
-    if (status == LLMFP_OK &&
-        (got != place->size_bytes || check_of(bytes, place->size_bytes) != place->check)) {
-        status = llmfp_fail(error, LLMFP_FATAL,
-                            "journal '%s': the record at byte %llu is damaged; run again with "
-                            "--resume to scan that checkpoint anew",
-                            journal->path, (unsigned long long)place->offset_bytes);
-    }
+    struct llmfp_buffer bytes = {0};
+    enum llmfp_status status = llmfp_journal_read_bytes(journal, place, &bytes, error);
     if (status == LLMFP_OK) {
-        struct llmfp_cursor cursor = llmfp_cursor_over(bytes, place->size_bytes);
+        struct llmfp_cursor cursor = llmfp_cursor_over(bytes.bytes, bytes.size_bytes);
         status = llmfp_record_unpack(record, &cursor, error);
     }
-    free(bytes);
+    llmfp_buffer_clear(&bytes);
     return status;
 }

@@ -1,7 +1,10 @@
-/* record.c - packing and unpacking of records, and sums in their shortest form. */
+/* record.c - packing and unpacking of records. */
 #include "llmfp/record.h"
 
 #include <string.h>
+
+#include "role_order.h"
+#include "utf8.h"
 
 enum { LIMB_BITS = 32, RECORD_VERSION = 1, FLAG_FAILED = 1, FLAG_KEPT = 2 };
 
@@ -11,50 +14,7 @@ void llmfp_record_clear(struct llmfp_record *record)
     *record = (struct llmfp_record){0};
 }
 
-struct llmfp_sum llmfp_sum_shortest(int64_t *limbs, uint32_t n_limbs, int32_t exponent)
-{
-    uint32_t first = 0;
-    while (first < n_limbs && limbs[first] == 0) {
-        first++;
-    }
-    if (first == n_limbs) {
-        return (struct llmfp_sum){0, 0, limbs};
-    }
-    uint32_t end = n_limbs;
-    while (end - first > 1 && (limbs[end - 1] == 0 || limbs[end - 1] == -1)) {
-        /* A last limb of -1 lends its 2^32 to the one below, which becomes the signed one. */
-        limbs[end - 2] += limbs[end - 1] * (INT64_C(1) << LIMB_BITS);
-        end--;
-    }
-    return (struct llmfp_sum){exponent + LIMB_BITS * (int32_t)first, end - first, limbs + first};
-}
-
-void llmfp_sum_place(const struct llmfp_sum *sum, int64_t *limbs, uint32_t n_limbs,
-                     int32_t exponent)
-{
-    memset(limbs, 0, n_limbs * sizeof *limbs);
-    if (sum->n_limbs == 0) {
-        return;
-    }
-    const uint32_t first = (uint32_t)((sum->exponent - exponent) / LIMB_BITS);
-    memcpy(limbs + first, sum->limbs, sum->n_limbs * sizeof *limbs);
-    /* The last limb is signed: carry it up. */
-    for (uint32_t k = first + sum->n_limbs - 1; k + 1 < n_limbs; k++) {
-        limbs[k + 1] += limbs[k] >> LIMB_BITS;
-        limbs[k] &= UINT32_MAX;
-    }
-}
-
 /* ---- packing ---- */
-
-static void pack_sum(struct llmfp_buffer *buffer, const struct llmfp_sum *sum)
-{
-    llmfp_buffer_put_u32(buffer, (uint32_t)sum->exponent);
-    llmfp_buffer_put_u32(buffer, sum->n_limbs);
-    for (uint32_t k = 0; k < sum->n_limbs; k++) {
-        llmfp_buffer_put_u64(buffer, (uint64_t)sum->limbs[k]);
-    }
-}
 
 static void pack_cell(struct llmfp_buffer *buffer, const struct llmfp_record_cell *cell)
 {
@@ -67,8 +27,8 @@ static void pack_cell(struct llmfp_buffer *buffer, const struct llmfp_record_cel
     llmfp_buffer_put_double(buffer, cell->statistics.std);
     llmfp_buffer_put_double(buffer, cell->statistics.min);
     llmfp_buffer_put_double(buffer, cell->statistics.max);
-    pack_sum(buffer, &cell->sum);
-    pack_sum(buffer, &cell->squares);
+    llmfp_sum_pack(&cell->sum, buffer);
+    llmfp_sum_pack(&cell->squares, buffer);
 }
 
 static void pack_tally(struct llmfp_buffer *buffer, const struct llmfp_tally *tally)
@@ -106,28 +66,6 @@ void llmfp_record_pack(const struct llmfp_record *record, struct llmfp_buffer *b
 
 /* ---- unpacking ---- */
 
-static void unpack_sum(struct llmfp_cursor *cursor, struct llmfp_arena *arena,
-                       struct llmfp_sum *sum)
-{
-    sum->exponent = (int32_t)llmfp_cursor_u32(cursor);
-    sum->n_limbs = llmfp_cursor_u32(cursor);
-    if (sum->n_limbs > (cursor->size_bytes - cursor->offset_bytes) / sizeof(int64_t)) {
-        cursor->failed = true;
-        sum->n_limbs = 0;
-        return;
-    }
-    int64_t *limbs = llmfp_arena_new(arena, sum->n_limbs * sizeof *limbs);
-    if (limbs == NULL) {
-        cursor->failed = true;
-        sum->n_limbs = 0;
-        return;
-    }
-    for (uint32_t k = 0; k < sum->n_limbs; k++) {
-        limbs[k] = (int64_t)llmfp_cursor_u64(cursor);
-    }
-    sum->limbs = limbs;
-}
-
 static void unpack_cell(struct llmfp_cursor *cursor, struct llmfp_arena *arena,
                         struct llmfp_record_cell *cell)
 {
@@ -140,8 +78,8 @@ static void unpack_cell(struct llmfp_cursor *cursor, struct llmfp_arena *arena,
     cell->statistics.std = llmfp_cursor_double(cursor);
     cell->statistics.min = llmfp_cursor_double(cursor);
     cell->statistics.max = llmfp_cursor_double(cursor);
-    unpack_sum(cursor, arena, &cell->sum);
-    unpack_sum(cursor, arena, &cell->squares);
+    llmfp_sum_unpack(cursor, arena, &cell->sum);
+    llmfp_sum_unpack(cursor, arena, &cell->squares);
 }
 
 static void unpack_tally(struct llmfp_cursor *cursor, struct llmfp_tally *tally)
@@ -156,6 +94,43 @@ static void unpack_tally(struct llmfp_cursor *cursor, struct llmfp_tally *tally)
     }
 }
 
+/* Whether a sum is what llmfp/record.h says. Its exponents have the range that the double of
+ * the widest encoding needs for its square, and much more. */
+static bool sum_is_sound(const struct llmfp_sum *sum)
+{
+    enum { MOST_EXPONENT = 1 << 16, MOST_LIMBS = 1 << 12 };
+    if (sum->exponent % LIMB_BITS != 0 || sum->exponent < -MOST_EXPONENT ||
+        sum->exponent > MOST_EXPONENT || sum->n_limbs > MOST_LIMBS ||
+        (sum->n_limbs == 0 && sum->exponent != 0)) {
+        return false;
+    }
+    for (uint32_t k = 0; k + 1 < sum->n_limbs; k++) {
+        if (sum->limbs[k] < 0 || sum->limbs[k] > UINT32_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What follows uses layers as indices, and takes cells of one role for neighbours. */
+static bool cells_are_sound(const struct llmfp_record *record)
+{
+    for (size_t i = 0; i < record->n_cells; i++) {
+        const struct llmfp_record_cell *cell = &record->cells[i];
+        if (cell->role[0] == '\0' || cell->layer < 0 || cell->layer >= LLMFP_PLAN_MOST_LAYERS ||
+            !sum_is_sound(&cell->sum) || !sum_is_sound(&cell->squares)) {
+            return false;
+        }
+        const struct llmfp_record_cell *before = i == 0 ? NULL : cell - 1;
+        if (before != NULL && (strcmp(before->role, cell->role) == 0
+                                   ? before->layer >= cell->layer
+                                   : llmfp_role_compare(before->role, cell->role) >= 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool unpack_strings(struct llmfp_record *record, struct llmfp_cursor *cursor)
 {
     const char **const strings[] = {&record->label,   &record->path,         &record->family,
@@ -163,7 +138,7 @@ static bool unpack_strings(struct llmfp_record *record, struct llmfp_cursor *cur
                                     &record->message, &record->source_digest};
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
         *strings[i] = llmfp_cursor_string(cursor, &record->arena);
-        if (*strings[i] == NULL) {
+        if (*strings[i] == NULL || !llmfp_utf8_valid(*strings[i], strlen(*strings[i]))) {
             return false;
         }
     }
@@ -200,12 +175,13 @@ enum llmfp_status llmfp_record_unpack(struct llmfp_record *record, struct llmfp_
         record->failed = (flags & FLAG_FAILED) != 0;
         record->kept = (flags & FLAG_KEPT) != 0;
         unpack_tally(cursor, &record->tally);
-        good = unpack_cells(record, cursor);
+        good =
+            record->tally.n_layers >= 0 && unpack_cells(record, cursor) && cells_are_sound(record);
     }
     if (!good) {
         llmfp_record_clear(record);
         return llmfp_fail(error, LLMFP_FATAL,
-                          "a record of a finished checkpoint cannot be read (cut short, of another "
+                          "a record of a finished checkpoint cannot be read (damaged, of another "
                           "version, or out of memory)");
     }
     return LLMFP_OK;

@@ -174,7 +174,7 @@ static enum llmfp_status write_all_blocks(struct writer *writer, const struct su
     const size_t roles = block->n_roles;
     double *curve = malloc((block->n_layers + 1) * sizeof *curve);
     enum llmfp_status status = curve == NULL ? no_memory(error) : LLMFP_OK;
-    status = llmfp_agree(writer->communicator, status, error);
+    status = writer_agree(writer, status, error);
     const uint64_t rounds = llmfp_largest(writer->communicator, (survey->n + models - 1) / models);
     for (uint64_t round = 0; status == LLMFP_OK && round < rounds; round++) {
         const size_t done = (size_t)round * models;
@@ -185,7 +185,7 @@ static enum llmfp_status write_all_blocks(struct writer *writer, const struct su
             block->first_role = role;
             block->n_roles = survey->n_roles - role < roles ? survey->n_roles - role : roles;
             status = fill_block(block, survey, curve, error);
-            status = llmfp_agree(writer->communicator, status, error);
+            status = writer_agree(writer, status, error);
             if (status == LLMFP_OK) {
                 status = write_block(writer, block, datasets, error);
             }
@@ -195,18 +195,20 @@ static enum llmfp_status write_all_blocks(struct writer *writer, const struct su
     return status;
 }
 
-/* Local. */
+/* Collective, but does not agree. */
 static enum llmfp_status open_datasets(const struct writer *writer, const char *const *names,
                                        size_t n, hid_t *datasets, struct llmfp_error *error)
 {
-    enum llmfp_status status = LLMFP_OK;
+    for (size_t i = 0; i < n; i++) {
+        datasets[i] = H5I_INVALID_HID;
+    }
     for (size_t i = 0; i < n; i++) {
         datasets[i] = H5Dopen2(writer->file, names[i], H5P_DEFAULT);
-        if (datasets[i] < 0 && status == LLMFP_OK) {
-            status = hdf5_fail(error, writer->path, "open a dataset");
+        if (datasets[i] < 0) {
+            return hdf5_fail(error, writer->path, "open a dataset");
         }
     }
-    return status;
+    return LLMFP_OK;
 }
 
 static void close_datasets(hid_t *datasets, size_t n)
@@ -238,7 +240,7 @@ enum llmfp_status write_cells(struct writer *writer, const struct survey *survey
     if (block.integers == NULL || block.reals == NULL) {
         status = no_memory(error);
     }
-    status = llmfp_agree(writer->communicator, status, error);
+    status = writer_agree(writer, status, error);
     if (status == LLMFP_OK) {
         status = write_all_blocks(writer, survey, &block, datasets, error);
     }
@@ -352,10 +354,10 @@ enum llmfp_status write_exact(struct writer *writer, const struct survey *survey
     if (!make_rows(survey, &rows)) {
         status = no_memory(error);
     }
-    status = llmfp_agree(writer->communicator, status, error);
+    status = writer_agree(writer, status, error);
     while (status == LLMFP_OK) {
         status = fill_rows(survey, &rows, error);
-        status = llmfp_agree(writer->communicator, status, error);
+        status = writer_agree(writer, status, error);
         if (status != LLMFP_OK || llmfp_largest(writer->communicator, rows.n) == 0) {
             break;
         }

@@ -88,7 +88,7 @@ static enum llmfp_status collect_curves(const struct writer *writer, const struc
     enum llmfp_status status = llmfp_exchange(writer->communicator, &mine, &all, NULL, error);
     if (status == LLMFP_OK) {
         status = unpack_curves(&all, survey->n_models, curves, error);
-        status = llmfp_agree(writer->communicator, status, error);
+        status = writer_agree(writer, status, error);
     }
     llmfp_buffer_clear(&mine);
     llmfp_buffer_clear(&all);
@@ -137,7 +137,7 @@ static enum llmfp_status write_role(struct writer *writer, const struct survey *
         const size_t n = rows_of_round(survey, cut, round, &begin);
         status = llmfp_curve_correlation_rows(curves.curve, curves.n_layers, survey->n_models,
                                               survey->first + begin, n, rows, error);
-        status = llmfp_agree(writer->communicator, status, error);
+        status = writer_agree(writer, status, error);
         if (status == LLMFP_OK) {
             const hsize_t start[] = {role, survey->first + begin, 0};
             const hsize_t count[] = {n > 0, n, survey->n_models};
@@ -248,7 +248,7 @@ static enum llmfp_status write_qkvo(struct writer *writer, const struct survey *
     struct role_curves curves[N_QKVO] = {{0}};
     double *sum = malloc((cut->rows * survey->n_models + 1) * sizeof *sum);
     enum llmfp_status status = sum == NULL ? no_memory(error) : LLMFP_OK;
-    status = llmfp_agree(writer->communicator, status, error);
+    status = writer_agree(writer, status, error);
     for (int i = 0; status == LLMFP_OK && i < N_QKVO; i++) {
         const uint32_t role = hash_index_find(&survey->role_numbers, qkvo[i], strlen(qkvo[i]));
         status = collect_curves(writer, survey, role, &curves[i], error);
@@ -257,7 +257,7 @@ static enum llmfp_status write_qkvo(struct writer *writer, const struct survey *
         size_t begin;
         const size_t n = rows_of_round(survey, cut, round, &begin);
         status = mean_rows(survey, curves, survey->first + begin, n, rows, sum, error);
-        status = llmfp_agree(writer->communicator, status, error);
+        status = writer_agree(writer, status, error);
         if (status == LLMFP_OK) {
             const hsize_t start[] = {survey->first + begin, 0};
             const hsize_t count[] = {n, survey->n_models};
@@ -334,7 +334,8 @@ enum llmfp_status write_correlations(struct writer *writer, const struct survey 
     struct llmfp_pair mine[LLMFP_MOST_PAIRS];
     struct best best = {mine, 0, malloc((survey->n_models + 1) * sizeof *best.link)};
     const hid_t by_role = H5Dopen2(writer->file, "correlation", H5P_DEFAULT);
-    const hid_t of_qkvo = H5Dopen2(writer->file, "correlation_qkvo", H5P_DEFAULT);
+    const hid_t of_qkvo =
+        by_role < 0 ? H5I_INVALID_HID : H5Dopen2(writer->file, "correlation_qkvo", H5P_DEFAULT);
     double *rows = malloc((cut.rows * survey->n_models + 1) * sizeof *rows);
     enum llmfp_status status = LLMFP_OK;
     if (by_role < 0 || of_qkvo < 0) {
@@ -345,7 +346,7 @@ enum llmfp_status write_correlations(struct writer *writer, const struct survey 
     for (size_t i = 0; status == LLMFP_OK && i < survey->n_models; i++) {
         best.link[i] = i;
     }
-    status = llmfp_agree(writer->communicator, status, error);
+    status = writer_agree(writer, status, error);
     for (uint32_t role = 0; status == LLMFP_OK && role < survey->n_roles; role++) {
         status = write_role(writer, survey, &cut, role, by_role, rows, error);
     }

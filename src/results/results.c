@@ -172,7 +172,7 @@ static enum llmfp_status write_file(const struct llmfp_communicator *communicato
         status = llmfp_agree(communicator, status, error);
     }
     if (status == LLMFP_OK) {
-        status = writer_open(communicator, path, &writer, error);
+        status = writer_open(communicator, path, request->stop, &writer, error);
         if (status == LLMFP_OK) {
             status = write_cells(&writer, &survey, error);
         }

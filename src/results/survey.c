@@ -127,7 +127,7 @@ static enum llmfp_status survey_record(struct survey *survey, struct findings *f
 
 /* Local. Read all records of this rank's models. */
 static enum llmfp_status read_own(struct survey *survey, size_t n, struct findings *findings,
-                                  struct llmfp_error *error)
+                                  const volatile sig_atomic_t *stop, struct llmfp_error *error)
 {
     survey->curves_of = calloc(n + 1, sizeof *survey->curves_of);
     if (survey->curves_of == NULL) {
@@ -135,6 +135,9 @@ static enum llmfp_status read_own(struct survey *survey, size_t n, struct findin
     }
     survey->n = 0;
     while (survey->n < n) {
+        if (*stop != 0) {
+            return llmfp_fail(error, LLMFP_INTERRUPTED, "interrupted by a signal");
+        }
         struct llmfp_record record = {0};
         enum llmfp_status status = llmfp_journal_read(
             &survey->journal, &survey->places[survey->first + survey->n], &record, error);
@@ -311,7 +314,7 @@ enum llmfp_status survey_make(const struct llmfp_communicator *communicator,
     const size_t n = survey->n_models * (rank + 1) / n_ranks - survey->first;
     status = llmfp_journal_open_reader(&survey->journal, request->journal_path, error);
     if (status == LLMFP_OK) {
-        status = read_own(survey, n, &findings, error);
+        status = read_own(survey, n, &findings, request->stop, error);
     }
     status = llmfp_agree(communicator, status, error);
     if (status == LLMFP_OK) {

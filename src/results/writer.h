@@ -15,11 +15,18 @@ struct writer {
     const char *path; /* for messages */
     hid_t file;
     hid_t collective; /* transfer properties */
+    const volatile sig_atomic_t *stop;
 };
+
+/* Collective. Agree, also on stopping when a signal has come. A rank whose HDF5 call has
+ * failed must make no other before this: the rest may be waiting in that one.      */
+enum llmfp_status writer_agree(const struct writer *writer, enum llmfp_status status,
+                               struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* Collective. Open the file that schema_create made. Errors: LLMFP_FATAL, everywhere. */
 enum llmfp_status writer_open(const struct llmfp_communicator *communicator, const char *path,
-                              struct writer *writer, struct llmfp_error *error) LLMFP_MUST_CHECK;
+                              const volatile sig_atomic_t *stop, struct writer *writer,
+                              struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* Collective. Close it, with everything on its way to disk.                        */
 enum llmfp_status writer_close(struct writer *writer, struct llmfp_error *error) LLMFP_MUST_CHECK;

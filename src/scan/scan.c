@@ -8,7 +8,9 @@
 #include "finish.h"
 #include "llmfp/batch.h"
 #include "llmfp/shares.h"
+#include "saving.h"
 #include "stream.h"
+#include "unchanged.h"
 
 enum {
     LEAST_CHUNK_BYTES = 64 << 10,
@@ -28,6 +30,8 @@ struct scan {
     struct llmfp_scan_timings *timings;
     struct llmfp_shares *shares;
     struct llmfp_batch *batch; /* on the heap: it is large */
+    struct saving *saving;     /* likewise */
+    struct stream *stream;     /* of the batch in work */
     size_t next;               /* first manifest entry that has not been located */
     size_t n_left;             /* entries that are not done */
     /* for progress */
@@ -63,7 +67,9 @@ static void tick(void *context)
 {
     struct scan *scan = context;
     const double now_s = MPI_Wtime();
-    if (now_s - scan->last_progress_s > 0.3) {
+    saving_tick(scan->saving, scan->stream);
+    if (scan->communicator->rank == 0 && scan->listener->progress != NULL &&
+        now_s - scan->last_progress_s > 0.3) {
         scan->last_progress_s = now_s;
         const uint64_t claimed = llmfp_shares_claimed(scan->shares);
         report_progress(scan, claimed * scan->chunk_bytes);
@@ -122,48 +128,107 @@ static enum llmfp_status make_plan(struct scan *scan, struct llmfp_plan *plan,
     return llmfp_plan_finish(plan, error);
 }
 
-static uint64_t choose_chunk(const struct scan *scan, const struct llmfp_plan *plan)
+static uint64_t choose_chunk(const struct scan *scan, uint64_t size_bytes)
 {
     if (scan->settings->chunk_bytes > 0) {
         return scan->settings->chunk_bytes;
     }
-    const uint64_t even =
-        plan->stream_bytes / (CHUNKS_PER_RANK * (uint64_t)scan->communicator->size);
+    const uint64_t even = size_bytes / (CHUNKS_PER_RANK * (uint64_t)scan->communicator->size);
     if (even < LEAST_CHUNK_BYTES) {
         return LEAST_CHUNK_BYTES;
     }
     return even > MOST_CHUNK_BYTES ? MOST_CHUNK_BYTES : even;
 }
 
-/* Collective. Read and add up all wanted bytes of the plan, and agree on what failed. */
-static enum llmfp_status stream_plan(struct scan *scan, const struct llmfp_plan *plan,
-                                     struct stream *stream, struct llmfp_error *error)
+/* Collective. Before all leave early: save what was added up since the last time. */
+static enum llmfp_status save_and_leave(struct scan *scan, struct stream *stream,
+                                        enum llmfp_status status, struct llmfp_error *error)
 {
-    double mark_s = MPI_Wtime();
-    scan->chunk_bytes = choose_chunk(scan, plan);
-    enum llmfp_status status = stream_open(stream, plan, scan->batch, scan->chunk_bytes,
-                                           scan->settings->io, scan->timings, error);
-    status = llmfp_agree(scan->communicator, status, error);
-    if (status != LLMFP_OK) {
+    struct llmfp_error why = {LLMFP_OK, ""};
+    enum llmfp_status saved = saving_save(scan->saving, stream, &why);
+    saved = llmfp_agree(scan->communicator, saved, &why);
+    if (status != LLMFP_INTERRUPTED || saved == LLMFP_OK) {
         return status;
     }
-    scan->batch_chunks = llmfp_plan_n_chunks(plan, scan->chunk_bytes);
+    return llmfp_fail(error, LLMFP_FATAL,
+                      "interrupted by a signal, and the progress of checkpoints in work could not "
+                      "be saved: %s",
+                      why.text);
+}
+
+/* Rank 0 speaks, for the lowest rank that could not save its progress the last time. */
+static void tell_trouble(struct scan *scan)
+{
+    struct llmfp_error *trouble = &scan->saving->trouble;
+    if (llmfp_agree(scan->communicator, trouble->status, trouble) != LLMFP_OK &&
+        scan->communicator->rank == 0) {
+        struct llmfp_error text = *trouble;
+        (void)llmfp_error_prefix(&text, "progress within checkpoints could not be saved, and the "
+                                        "scan goes on without");
+        scan->listener->checkpoint_note(scan->listener->context, NULL, text.text);
+    }
+    *trouble = (struct llmfp_error){LLMFP_OK, ""};
+}
+
+/* Collective. Read and add up what is left of the plan, and agree on what failed. */
+static enum llmfp_status stream_work(struct scan *scan, struct stream *stream,
+                                     struct llmfp_error *error)
+{
+    double mark_s = MPI_Wtime();
+    scan->batch_chunks = llmfp_work_n_chunks(stream->work, scan->chunk_bytes);
     llmfp_shares_deal(scan->shares, scan->batch_chunks);
     lap(&scan->timings->wait_s, &mark_s);
-    const bool reports = scan->communicator->rank == 0 && scan->listener->progress != NULL;
     bool stopped = false;
-    status = stream_run(stream, scan->shares, scan->settings->stop, &stopped, reports ? tick : NULL,
-                        scan, error);
+    enum llmfp_status status =
+        stream_run(stream, scan->shares, scan->settings->stop, &stopped, tick, scan, error);
     lap(&scan->timings->stream_s, &mark_s);
     if (status == LLMFP_OK && stopped) {
         status = llmfp_fail(error, LLMFP_INTERRUPTED, "interrupted by a signal");
     }
     status = llmfp_agree(scan->communicator, status, error);
     lap(&scan->timings->wait_s, &mark_s);
+    if (status != LLMFP_OK) {
+        return save_and_leave(scan, stream, status, error);
+    }
+    tell_trouble(scan);
+    status = look_for_changes(scan->communicator, scan->batch, stream->messages, error);
     if (status == LLMFP_OK) {
         const char *const *messages = (const char *const *)stream->messages;
         status = llmfp_batch_agree_failures(scan->communicator, scan->batch, messages, error);
     }
+    return status;
+}
+
+/* Collective. All of a plan: what earlier runs have added up, and what is left. */
+static enum llmfp_status stream_plan(struct scan *scan, const struct llmfp_plan *plan,
+                                     struct stream *stream, struct llmfp_error *error)
+{
+    struct llmfp_coverage done = {0};
+    struct llmfp_work work = {0};
+    enum llmfp_status status =
+        saving_begin(scan->saving, scan->batch, plan, scan->listener, &done, error);
+    if (status == LLMFP_OK) {
+        status = llmfp_work_make(&work, &done, plan->stream_bytes, error);
+        scan->chunk_bytes = choose_chunk(scan, work.size_bytes);
+        scan->done_bytes += plan->stream_bytes - work.size_bytes;
+        if (status == LLMFP_OK) {
+            status = stream_open(stream, plan, &work, scan->batch, scan->chunk_bytes,
+                                 scan->settings->io, scan->timings, error);
+        }
+        status = llmfp_agree(scan->communicator, status, error);
+    }
+    if (status == LLMFP_OK) {
+        scan->stream = stream;
+        status = stream_work(scan, stream, error);
+    }
+    if (status == LLMFP_OK) {
+        status = saving_merge(scan->saving, stream, error);
+        status = llmfp_agree(scan->communicator, status, error);
+    }
+    scan->done_bytes += work.size_bytes;
+    stream->work = NULL;
+    llmfp_work_clear(&work);
+    llmfp_coverage_clear(&done);
     return status;
 }
 
@@ -236,7 +301,6 @@ static enum llmfp_status scan_batch(struct scan *scan, struct llmfp_error *error
                               scan->journal, scan->timings, error);
     }
     if (status == LLMFP_OK) {
-        scan->done_bytes += plan.stream_bytes;
         status = strict_error(scan, error);
         if (status == LLMFP_OK) {
             tell_outcomes(scan);
@@ -303,12 +367,14 @@ enum llmfp_status llmfp_scan_run(const struct llmfp_communicator *communicator,
         scan.n_left += !entries[i].done;
     }
     scan.batch = calloc(1, sizeof *scan.batch);
-    if (scan.batch != NULL) {
-        scan.batch->own_rules = settings->own_rules;
-    }
+    scan.saving = calloc(1, sizeof *scan.saving);
     enum llmfp_status status = LLMFP_OK;
-    if (scan.batch == NULL) {
+    if (scan.batch == NULL || scan.saving == NULL) {
         status = llmfp_fail_memory(error, sizeof *scan.batch, "a batch");
+    } else {
+        scan.batch->own_rules = settings->own_rules;
+        scan.saving->communicator = communicator;
+        scan.saving->settings = &settings->saving;
     }
     status = llmfp_agree(communicator, status, error);
     if (status == LLMFP_OK) {
@@ -322,5 +388,6 @@ enum llmfp_status llmfp_scan_run(const struct llmfp_communicator *communicator,
         llmfp_batch_clear(scan.batch);
         free(scan.batch);
     }
+    free(scan.saving);
     return status;
 }

@@ -20,6 +20,7 @@ void stream_clear(struct stream *stream)
 {
     reader_free(stream->reader);
     sides_clear(&stream->sides);
+    llmfp_coverage_clear(&stream->done);
     free(stream->additive);
     free(stream->extreme);
     free(stream->moments);
@@ -41,11 +42,12 @@ static uint64_t most_block_bytes(const struct llmfp_plan *plan)
 }
 
 enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *plan,
-                              struct llmfp_batch *batch, uint64_t chunk_bytes, enum llmfp_io io,
+                              const struct llmfp_work *work, struct llmfp_batch *batch,
+                              uint64_t chunk_bytes, enum llmfp_io io,
                               struct llmfp_scan_timings *timings, struct llmfp_error *error)
 {
     *stream = (struct stream){
-        .plan = plan, .batch = batch, .chunk_bytes = chunk_bytes, .timings = timings};
+        .plan = plan, .work = work, .batch = batch, .chunk_bytes = chunk_bytes, .timings = timings};
     stream->additive = calloc(plan->n_additive + 1, sizeof *stream->additive);
     stream->extreme = calloc(plan->n_cells * LLMFP_N_EXTREMES + 1, sizeof *stream->extreme);
     stream->moments = calloc(plan->n_cells + 1, sizeof *stream->moments);
@@ -276,14 +278,14 @@ static enum llmfp_status read_group(struct stream *stream, struct group *group,
     return noted;
 }
 
-static enum llmfp_status scan_chunk(struct stream *stream, uint64_t chunk,
+static enum llmfp_status scan_range(struct stream *stream, const struct llmfp_range *range,
                                     struct llmfp_error *error)
 {
     struct llmfp_plan_cursor cursor = {0};
     struct group group;
     group.n = 0;
     struct llmfp_plan_piece piece;
-    while (llmfp_plan_next_piece(stream->plan, stream->chunk_bytes, chunk, &cursor, &piece)) {
+    while (llmfp_plan_next_between(stream->plan, range->low, range->high, &cursor, &piece)) {
         if (group.n > 0 && !joins(stream, &group, &piece)) {
             const enum llmfp_status status = read_group(stream, &group, error);
             if (status != LLMFP_OK) {
@@ -296,6 +298,24 @@ static enum llmfp_status scan_chunk(struct stream *stream, uint64_t chunk,
     return read_group(stream, &group, error);
 }
 
+static enum llmfp_status scan_chunk(struct stream *stream, uint64_t chunk,
+                                    struct llmfp_error *error)
+{
+    struct llmfp_range range;
+    uint64_t offset = 0;
+    while (llmfp_work_next(stream->work, stream->chunk_bytes, chunk, &offset, &range)) {
+        enum llmfp_status status = scan_range(stream, &range, error);
+        if (status == LLMFP_OK && !llmfp_coverage_add(&stream->done, range.low, range.high)) {
+            status = llmfp_fail_memory(error, stream->done.n * sizeof range, "what has been read");
+        }
+        if (status != LLMFP_OK) {
+            stream->torn = true;
+            return status;
+        }
+    }
+    return LLMFP_OK;
+}
+
 enum llmfp_status stream_run(struct stream *stream, struct llmfp_shares *shares,
                              const volatile sig_atomic_t *stop, bool *stopped,
                              void (*tick)(void *context), void *context, struct llmfp_error *error)
@@ -303,7 +323,7 @@ enum llmfp_status stream_run(struct stream *stream, struct llmfp_shares *shares,
     uint64_t chunk;
     *stopped = false;
     while (llmfp_shares_claim(shares, stop, &chunk)) {
-        if (*stop != 0) { /* this chunk is lost with the batch */
+        if (*stop != 0) { /* this chunk is left for the next run */
             *stopped = true;
             llmfp_shares_stop(shares);
             return LLMFP_OK;

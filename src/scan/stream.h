@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "llmfp/batch.h"
+#include "llmfp/coverage.h"
 #include "llmfp/io.h"
 #include "llmfp/plan.h"
 #include "llmfp/scan.h"
@@ -16,7 +17,10 @@
 struct stream {
     const struct llmfp_plan *plan;
     struct llmfp_batch *batch;
+    const struct llmfp_work *work; /* what of the plan's stream is to be read */
     uint64_t chunk_bytes;
+    struct llmfp_coverage done;       /* what this rank has added of it; owned */
+    bool torn;                        /* the moments hold more than `done`, after a fatal error */
     int64_t *additive;                /* owned, [plan->n_additive] */
     int64_t *extreme;                 /* owned, [plan->n_cells * LLMFP_N_EXTREMES] */
     struct llmfp_moments *moments;    /* owned, [plan->n_cells], views of the two above */
@@ -27,10 +31,11 @@ struct stream {
     struct llmfp_scan_timings *timings;
 };
 
-/* Local. Memory for the moments of all cells of the plan.
+/* Local. Memory for the moments of all cells of the plan, to read `work` of it.
  * Errors: LLMFP_FATAL without memory. stream_clear after success and failure.     */
 enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *plan,
-                              struct llmfp_batch *batch, uint64_t chunk_bytes, enum llmfp_io io,
+                              const struct llmfp_work *work, struct llmfp_batch *batch,
+                              uint64_t chunk_bytes, enum llmfp_io io,
                               struct llmfp_scan_timings *timings,
                               struct llmfp_error *error) LLMFP_MUST_CHECK;
 
