@@ -144,8 +144,8 @@ struct batch {
     ggml_extremes_kernel *extremes; /* NULL: in plain C */
     struct scaled_bins *bins;
     struct ggml_range range;
-    /* -1: no range is known. |d| as bits, for positive and negative d: only above it can a block of a type without
-     * m bring a new extreme. */
+    /* |d| as bits, for positive and negative d: only above it can a block of a type without
+     * m bring a new extreme. -1: every block can. */
     int32_t limit[2];
 };
 
@@ -198,7 +198,7 @@ add_large_plain(struct scaled_bins *bins, struct scaled_factor d, const struct g
 {
     const int64_t m = d.mantissa;
     scaled_bins_add_sum(bins, d.bin, m * sums->p);
-    scaled_bins_add_square(bins, 2 * d.bin, (llmfp_i128)(m * m) * sums->r);
+    scaled_bins_add_square(bins, 2 * d.bin, (llmfp_i128)m * m * sums->r);
 }
 
 /* Local sums stay in registers. */
@@ -224,7 +224,8 @@ static void add_plain(struct batch *batch, const unsigned char *blocks, size_t n
         } else {
             const int64_t scale = fixed(d);
             sum += scale * sums[i].p;
-            squares += (llmfp_u128)(uint64_t)(scale * scale) * (uint64_t)sums[i].r;
+            const uint64_t square = (uint64_t)(scale * scale);
+            squares += (llmfp_u128)square * (uint64_t)sums[i].r;
         }
         zeros += d.mantissa == 0 ? elements : (uint64_t)sums[i].zeros;
         if (__builtin_expect((int32_t)(bits & 0x7FFF) > batch->limit[bits >> 15], 0)) {
@@ -242,12 +243,12 @@ static void add_large(struct scaled_bins *bins, const struct scales *scales,
     const int64_t m = scales->m.mantissa;
     scaled_bins_add_sum(bins, scales->d.bin, d * sums->p);
     scaled_bins_add_sum(bins, scales->m.bin, m * sums->n1);
-    scaled_bins_add_square(bins, 2 * scales->d.bin, d * d * sums->r);
-    scaled_bins_add_square(bins, scales->d.bin + scales->m.bin, 2 * d * m * sums->x);
-    scaled_bins_add_square(bins, 2 * scales->m.bin, m * m * sums->n2);
+    scaled_bins_add_square(bins, 2 * scales->d.bin, (llmfp_i128)d * d * sums->r);
+    scaled_bins_add_square(bins, scales->d.bin + scales->m.bin, (llmfp_i128)2 * d * m * sums->x);
+    scaled_bins_add_square(bins, 2 * scales->m.bin, (llmfp_i128)m * m * sums->n2);
 }
 
-/* With D and M below 2^31: each square below 2^95, and their sum is not negative. */
+/* With D and M below 2^31, products below 2^63; each square below 2^95, and their sum is not negative. */
 static void add_with_offset(struct batch *batch, const unsigned char *blocks, size_t n,
                             const struct ggml_sums *sums, struct small_sums *small)
 {
@@ -262,9 +263,11 @@ static void add_with_offset(struct batch *batch, const unsigned char *blocks, si
             const int64_t d = fixed(scales.d);
             const int64_t m = fixed(scales.m);
             small->sum += d * sums[i].p + m * sums[i].n1;
-            small->squares += (llmfp_u128)((llmfp_i128)(d * d) * sums[i].r +
-                                           (llmfp_i128)(d * m) * (2 * (int64_t)sums[i].x) +
-                                           (llmfp_i128)(m * m) * sums[i].n2);
+            const int64_t dd = d * d;
+            const int64_t dm = 2 * d * m;
+            const int64_t mm = m * m;
+            small->squares += (llmfp_u128)((llmfp_i128)dd * sums[i].r + (llmfp_i128)dm * sums[i].x +
+                                           (llmfp_i128)mm * sums[i].n2);
         } else {
             add_large(batch->bins, &scales, &sums[i]);
         }

@@ -20,8 +20,8 @@ static unsigned two_bits(const unsigned char *bytes, int i)
 static void take_q2_k(const unsigned char *block, struct ggml_codes *codes)
 {
     for (int g = 0; g < 16; g++) {
-        codes->a[g] = block[g] & 15;
-        codes->b[g] = (int16_t) - (block[g] >> 4);
+        codes->a[g] = (int16_t)(block[g] & 15);
+        codes->b[g] = (int16_t)(-(int)(block[g] >> 4));
     }
     for (int i = 0; i < 256; i++) {
         codes->q[i] = (int8_t)two_bits(block + 16, i);
@@ -47,8 +47,8 @@ static void take_q3_k(const unsigned char *block, struct ggml_codes *codes)
 static void six_bits(const unsigned char *s, struct ggml_codes *codes)
 {
     for (int j = 0; j < 4; j++) {
-        codes->a[j] = s[j] & 63;
-        codes->b[j] = (int16_t) - (s[j + 4] & 63);
+        codes->a[j] = (int16_t)(s[j] & 63);
+        codes->b[j] = (int16_t)(-(int)(s[j + 4] & 63));
         codes->a[j + 4] = (int16_t)((s[j + 8] & 15) | (s[j] >> 6) << 4);
         codes->b[j + 4] = (int16_t) - ((s[j + 8] >> 4) | (s[j + 4] >> 6) << 4);
     }

@@ -155,13 +155,12 @@ static inline TARGET void take_q3_k(const unsigned char *bytes, struct signed_bl
 static inline TARGET void take_iq4_xs(const unsigned char *bytes, struct signed_block *block)
 {
     const unsigned high = bytes[2] | (unsigned)bytes[3] << 8;
-    for (int j = 0; j < VECTORS; j++) {
+    for (size_t j = 0; j < VECTORS; j++) {
         const unsigned low = bytes[4 + j / 2] >> 4 * (j % 2) & 15U;
         const int16_t a = (int16_t)((int)(low | (high >> 2 * j & 3U) << 4) - 32);
         block->a[2 * j] = a;
         block->a[2 * j + 1] = a;
-        block->q[j] =
-            _mm256_shuffle_epi8(iq4_values(), nibbles_of(bytes + 8 + (size_t)16 * (size_t)j));
+        block->q[j] = _mm256_shuffle_epi8(iq4_values(), nibbles_of(bytes + 8 + 16 * j));
     }
 }
 

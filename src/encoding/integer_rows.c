@@ -120,7 +120,7 @@ void llmfp_add_integer_rows(struct llmfp_moments *moments, const struct llmfp_el
     memset(&bins, 0, sizeof bins);
     struct task task = task_of(elements->sides);
     task.bins = &bins;
-    const unsigned per_byte = 8 / task.bits;
+    const uint64_t per_byte = 8 / task.bits;
     const uint64_t words = task.columns / (4 * per_byte) + (task.columns % (4 * per_byte) != 0);
     const uint64_t row_bytes = task.packed ? 4 * words : task.columns;
     uint64_t at = elements->first_element;

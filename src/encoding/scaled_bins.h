@@ -129,7 +129,7 @@ static inline void scaled_bins_add_group(struct scaled_bins *bins, struct scaled
     }
     bins->zeros += m == 0 ? n : zeros;
     scaled_bins_add_sum(bins, factor.bin, m * sum);
-    scaled_bins_add_square(bins, 2 * factor.bin, (llmfp_i128)(m * m) * squares);
+    scaled_bins_add_square(bins, 2 * factor.bin, (llmfp_i128)m * m * squares);
 }
 
 #endif

@@ -98,7 +98,7 @@ static enum llmfp_status read_shape(struct assembly *assembly, struct llmfp_erro
         status = llmfp_file_read(&file, shape->data.offset_bytes, bytes, sizeof bytes, error);
         llmfp_file_close(&file);
     }
-    for (unsigned i = 0; status == LLMFP_OK && i < 2; i++) {
+    for (size_t i = 0; status == LLMFP_OK && i < 2; i++) {
         assembly->shape[i] =
             llmfp_load_u32(bytes + 8 * i) | (uint64_t)llmfp_load_u32(bytes + 8 * i + 4) << 32;
     }

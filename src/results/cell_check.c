@@ -6,9 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The bits, so that -0 and +0 differ. */
+static uint64_t bits_of(double value)
+{
+    uint64_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    return bits;
+}
+
 bool same_double(double a, double b)
 {
-    return memcmp(&a, &b, sizeof a) == 0 || (isnan(a) && isnan(b));
+    return bits_of(a) == bits_of(b) || (isnan(a) && isnan(b));
 }
 
 bool cell_check_begin(struct cell_check *check, const struct results_file *results)
