@@ -248,7 +248,8 @@ static void add_large(struct scaled_bins *bins, const struct scales *scales,
     scaled_bins_add_square(bins, 2 * scales->m.bin, (llmfp_i128)m * m * sums->n2);
 }
 
-/* With D and M below 2^31, products below 2^63; each square below 2^95, and their sum is not negative. */
+/* With D and M below 2^31 their products are below 2^63, and each part of the sum of squares
+ * below 2^96; that sum is not negative. */
 static void add_with_offset(struct batch *batch, const unsigned char *blocks, size_t n,
                             const struct ggml_sums *sums, struct small_sums *small)
 {
