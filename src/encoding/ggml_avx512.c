@@ -104,7 +104,7 @@ static inline TARGET_512 void finish(const struct lanes *lanes, const struct six
 
 static inline __attribute__((always_inline)) TARGET_512 void
 add_block(const unsigned char *bytes, const unsigned char *nibbles, const unsigned char *high,
-          struct ggml_range *range, struct ggml_sums *sums)
+          struct ggml_range *range, struct known *known, struct ggml_sums *sums)
 {
     struct six_bits six;
     ggml_take_six_bits(bytes + 4, &six);
@@ -135,7 +135,7 @@ add_block(const unsigned char *bytes, const unsigned char *nibbles, const unsign
     finish(&lanes, &six, sums);
     struct group_scales scales;
     const float most_q = high != NULL ? 31 : 15;
-    const struct looked looked = look(bytes, six.a, six.o, most_q, range, &scales);
+    const struct looked looked = look(bytes, six.a, six.o, most_q, known, &scales);
     sums->zeros = 0;
     if ((looked.zeros | looked.range) != 0) {
         const __m256i codes[8] = {
@@ -144,24 +144,27 @@ add_block(const unsigned char *bytes, const unsigned char *nibbles, const unsign
             _mm512_castsi512_si256(q[2]),       _mm512_castsi512_si256(q[3]),
             _mm512_extracti64x4_epi64(q[2], 1), _mm512_extracti64x4_epi64(q[3], 1)};
         sums->zeros = ggml_look_closer(looked, &scales, codes, 1, range);
+        *known = known_of(range);
     }
 }
 
 TARGET_512 void ggml_q4_k_avx512(const unsigned char *blocks, size_t n_blocks,
                                  struct ggml_range *range, struct ggml_sums *sums)
 {
+    struct known known = known_of(range);
     for (size_t i = 0; i < n_blocks; i++) {
         const unsigned char *bytes = blocks + 144 * i;
-        add_block(bytes, bytes + 16, NULL, range, &sums[i]);
+        add_block(bytes, bytes + 16, NULL, range, &known, &sums[i]);
     }
 }
 
 TARGET_512 void ggml_q5_k_avx512(const unsigned char *blocks, size_t n_blocks,
                                  struct ggml_range *range, struct ggml_sums *sums)
 {
+    struct known known = known_of(range);
     for (size_t i = 0; i < n_blocks; i++) {
         const unsigned char *bytes = blocks + 176 * i;
-        add_block(bytes, bytes + 48, bytes + 16, range, &sums[i]);
+        add_block(bytes, bytes + 48, bytes + 16, range, &known, &sums[i]);
     }
 }
 

@@ -236,8 +236,8 @@ static void add_plain(struct batch *batch, const unsigned char *blocks, size_t n
 }
 
 /* Terms below 2^54 in magnitude. */
-static void add_large(struct scaled_bins *bins, const struct scales *scales,
-                      const struct ggml_sums *sums)
+static __attribute__((noinline)) void
+add_large(struct scaled_bins *bins, const struct scales *scales, const struct ggml_sums *sums)
 {
     const int64_t d = scales->d.mantissa;
     const int64_t m = scales->m.mantissa;
@@ -248,32 +248,36 @@ static void add_large(struct scaled_bins *bins, const struct scales *scales,
     scaled_bins_add_square(bins, 2 * scales->m.bin, (llmfp_i128)m * m * sums->n2);
 }
 
-/* With D and M below 2^31 their products are below 2^63, and each part of the sum of squares
- * below 2^96; that sum is not negative. */
+/* In types with m, r < 2^30 and |x| < 2^27, so with |D| and |M| below 2^31 the sum of squares
+ * D (D r + 2 M x) + M (M n2) has both brackets below 2^62; it is not negative. Local sums
+ * stay in registers.                                                               */
 static void add_with_offset(struct batch *batch, const unsigned char *blocks, size_t n,
                             const struct ggml_sums *sums, struct small_sums *small)
 {
     const struct ggml_type *type = batch->type;
+    int64_t sum = 0;
+    llmfp_i128 squares = 0;
+    uint64_t zeros = 0;
+    uint64_t nonfinite = 0;
     for (size_t i = 0; i < n; i++) {
         const struct scales scales = scales_of(type, blocks + i * type->bytes);
         if (!scales.d.finite || !scales.m.finite) { /* adding keeps NaN, too */
-            small->nonfinite += type->elements;
+            nonfinite += type->elements;
             continue;
         }
         if (__builtin_expect(is_small(scales.d) && is_small(scales.m), 1)) {
             const int64_t d = fixed(scales.d);
             const int64_t m = fixed(scales.m);
-            small->sum += d * sums[i].p + m * sums[i].n1;
-            const int64_t dd = d * d;
-            const int64_t dm = 2 * d * m;
-            const int64_t mm = m * m;
-            small->squares += (llmfp_u128)((llmfp_i128)dd * sums[i].r + (llmfp_i128)dm * sums[i].x +
-                                           (llmfp_i128)mm * sums[i].n2);
+            const int64_t with_d = d * sums[i].r + 2 * m * sums[i].x;
+            const int64_t with_m = m * sums[i].n2;
+            sum += d * sums[i].p + m * sums[i].n1;
+            squares += (llmfp_i128)d * with_d + (llmfp_i128)m * with_m;
         } else {
             add_large(batch->bins, &scales, &sums[i]);
         }
-        small->zeros += (uint64_t)sums[i].zeros;
+        zeros += (uint64_t)sums[i].zeros;
     }
+    *small = (struct small_sums){sum, (llmfp_u128)squares, zeros, nonfinite};
 }
 
 static void add_batch(struct batch *batch, const unsigned char *blocks, size_t n,

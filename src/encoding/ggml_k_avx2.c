@@ -232,13 +232,16 @@ struct offset_block {
 /* Zeros and range of 8 groups. */
 static inline TARGET int32_t look_at(const unsigned char *d_and_m, const uint8_t *a,
                                      const uint8_t *o, float most_q, const __m256i *q,
-                                     int per_vector, struct ggml_range *range)
+                                     int per_vector, struct ggml_range *range, struct known *known)
 {
     struct group_scales scales;
-    const struct looked looked = look(d_and_m, a, o, most_q, range, &scales);
-    return (looked.zeros | looked.range) == 0
-               ? 0
-               : ggml_look_closer(looked, &scales, q, per_vector, range);
+    const struct looked looked = look(d_and_m, a, o, most_q, known, &scales);
+    if ((looked.zeros | looked.range) == 0) {
+        return 0;
+    }
+    const int32_t zeros = ggml_look_closer(looked, &scales, q, per_vector, range);
+    *known = known_of(range);
+    return zeros;
 }
 
 /* The sums of one vector of codes, times their scales: a, a o and a^2. */
@@ -332,6 +335,7 @@ static inline void take_six_bits(const unsigned char *bytes, struct offset_block
 TARGET void ggml_q4_k_avx2(const unsigned char *blocks, size_t n_blocks, struct ggml_range *range,
                            struct ggml_sums *sums)
 {
+    struct known known = known_of(range);
     for (size_t i = 0; i < n_blocks; i++) {
         const unsigned char *bytes = blocks + 144 * i;
         struct offset_block block;
@@ -342,13 +346,14 @@ TARGET void ggml_q4_k_avx2(const unsigned char *blocks, size_t n_blocks, struct 
             block.q[2 * k + 1] = four_bits(both, 4);
         }
         add_groups_of_32(&block, &sums[i]);
-        sums[i].zeros = look_at(bytes, block.a, block.o, 15, block.q, 1, range);
+        sums[i].zeros = look_at(bytes, block.a, block.o, 15, block.q, 1, range, &known);
     }
 }
 
 TARGET void ggml_q5_k_avx2(const unsigned char *blocks, size_t n_blocks, struct ggml_range *range,
                            struct ggml_sums *sums)
 {
+    struct known known = known_of(range);
     for (size_t i = 0; i < n_blocks; i++) {
         const unsigned char *bytes = blocks + 176 * i;
         struct offset_block block;
@@ -361,13 +366,14 @@ TARGET void ggml_q5_k_avx2(const unsigned char *blocks, size_t n_blocks, struct 
                 _mm256_or_si256(four_bits(both, 4), one_bit(high, 2 * (int)k + 1, 4));
         }
         add_groups_of_32(&block, &sums[i]);
-        sums[i].zeros = look_at(bytes, block.a, block.o, 31, block.q, 1, range);
+        sums[i].zeros = look_at(bytes, block.a, block.o, 31, block.q, 1, range, &known);
     }
 }
 
 TARGET void ggml_q2_k_avx2(const unsigned char *blocks, size_t n_blocks, struct ggml_range *range,
                            struct ggml_sums *sums)
 {
+    struct known known = known_of(range);
     for (size_t i = 0; i < n_blocks; i++) {
         const unsigned char *bytes = blocks + 84 * i;
         struct offset_block block;
@@ -379,8 +385,9 @@ TARGET void ggml_q2_k_avx2(const unsigned char *blocks, size_t n_blocks, struct 
             block.q[k] = two_bits(load(bytes + 16 + (size_t)32 * (size_t)(k / 4)), 2 * (k % 4), 0);
         }
         add_groups_of_16(&block, &sums[i]);
-        sums[i].zeros = look_at(bytes + 80, block.a, block.o, 3, block.q, 2, range) +
-                        look_at(bytes + 80, block.a + 8, block.o + 8, 3, block.q + 4, 2, range);
+        sums[i].zeros =
+            look_at(bytes + 80, block.a, block.o, 3, block.q, 2, range, &known) +
+            look_at(bytes + 80, block.a + 8, block.o + 8, 3, block.q + 4, 2, range, &known);
     }
 }
 

@@ -11,10 +11,14 @@ static inline TARGET uint32_t equal_codes(__m256i q, float code)
 /* Elements that are 0 in a group whose codes are those of `q` under `mask`. */
 static TARGET int32_t zeros_in(float scale, float offset, __m256i q, uint32_t mask)
 {
+    enum { MOST_CODE = 31 };
     if (scale == 0) {
         return offset == 0 ? _mm_popcnt_u32(mask) : 0;
     }
     const float code = offset / scale;
+    if (!(code >= 0 && code <= MOST_CODE)) {
+        return 0;
+    }
     return code * scale == offset ? _mm_popcnt_u32(equal_codes(q, code) & mask) : 0;
 }
 

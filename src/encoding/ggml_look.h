@@ -41,10 +41,22 @@ struct looked {
     uint32_t range;
 };
 
-/* The differences below are rounded to 24 bits, hence a margin for what is known. */
+/* The range that is known, with a margin, since the differences below are rounded to 24 bits. */
+struct known {
+    __m256 smallest;
+    __m256 largest;
+};
+
+static inline TARGET struct known known_of(const struct ggml_range *range)
+{
+    return (struct known){
+        _mm256_set1_ps((float)(range->smallest + fabs(range->smallest) * 0x1p-20)),
+        _mm256_set1_ps((float)(range->largest - fabs(range->largest) * 0x1p-20))};
+}
+
 static inline TARGET struct looked look(const unsigned char *d_and_m, const uint8_t *a,
-                                        const uint8_t *o, float most_q,
-                                        const struct ggml_range *range, struct group_scales *scales)
+                                        const uint8_t *o, float most_q, const struct known *known,
+                                        struct group_scales *scales)
 {
     uint32_t bits;
     memcpy(&bits, d_and_m, sizeof bits);
@@ -61,13 +73,11 @@ static inline TARGET struct looked look(const unsigned char *d_and_m, const uint
         _mm256_or_ps(_mm256_cmp_ps(q, whole, _CMP_NEQ_OQ),
                      _mm256_or_ps(_mm256_cmp_ps(q, _mm256_setzero_ps(), _CMP_LT_OQ),
                                   _mm256_cmp_ps(q, _mm256_set1_ps(most_q), _CMP_GT_OQ)));
-    const float largest = (float)(range->largest - fabs(range->largest) * 0x1p-20);
-    const float smallest = (float)(range->smallest + fabs(range->smallest) * 0x1p-20);
     const __m256 first = _mm256_sub_ps(_mm256_setzero_ps(), offset);
     const __m256 last = _mm256_sub_ps(_mm256_mul_ps(scale, _mm256_set1_ps(most_q)), offset);
-    const __m256 within = _mm256_and_ps(
-        _mm256_cmp_ps(_mm256_max_ps(first, last), _mm256_set1_ps(largest), _CMP_LT_OQ),
-        _mm256_cmp_ps(_mm256_min_ps(first, last), _mm256_set1_ps(smallest), _CMP_GT_OQ));
+    const __m256 within =
+        _mm256_and_ps(_mm256_cmp_ps(_mm256_max_ps(first, last), known->largest, _CMP_LT_OQ),
+                      _mm256_cmp_ps(_mm256_min_ps(first, last), known->smallest, _CMP_GT_OQ));
     _mm256_storeu_ps(scales->scale, scale);
     _mm256_storeu_ps(scales->offset, offset);
     return (struct looked){(uint32_t)_mm256_movemask_ps(not_zero) ^ 0xFFU,
