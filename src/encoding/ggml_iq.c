@@ -13,7 +13,7 @@
 
 const int8_t ggml_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
                                     1,    13,   25,  38,  53,  69,  89,  113};
-static const int8_t doubled_e2m1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+const int8_t ggml_doubled_e2m1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 static void look_up(const unsigned char *nibbles, const int8_t values[16], int8_t q[32])
 {
@@ -43,10 +43,22 @@ static void take_iq4_xs(const unsigned char *block, struct ggml_codes *codes)
     }
 }
 
-const struct ggml_type ggml_iq4_nl = {32, 18,  1,           0,
-                                      -1, 127, take_iq4_nl, GGML_AVX2(ggml_iq4_nl_avx2)};
-const struct ggml_type ggml_iq4_xs = {256, 136,  8,           0,
-                                      -1,  4064, take_iq4_xs, GGML_AVX2(ggml_iq4_xs_avx2)};
+/* Which half of a byte an element is in does not matter: they have one scale. */
+static void take_mxfp4(const unsigned char *block, struct ggml_codes *codes)
+{
+    codes->a[0] = 1;
+    codes->b[0] = 0;
+    look_up(block + 1, ggml_doubled_e2m1, codes->q);
+}
+
+/* Columns: elements, bytes, groups, where d and m stand, what scales are, least and most
+ * a q.                                                                            */
+const struct ggml_type ggml_iq4_nl = {32,       18,   1,   0,           -1,
+                                      GGML_F16, -127, 113, take_iq4_nl, GGML_AVX2(iq4_nl)};
+const struct ggml_type ggml_iq4_xs = {256,      136,   8,    0,           -1,
+                                      GGML_F16, -3937, 4064, take_iq4_xs, GGML_AVX2(iq4_xs)};
+const struct ggml_type ggml_mxfp4 = {32,        17,  1,  0,          -1,
+                                     GGML_E8M0, -12, 12, take_mxfp4, GGML_AVX2(mxfp4)};
 
 void llmfp_add_iq4_nl(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
@@ -58,7 +70,12 @@ void llmfp_add_iq4_xs(struct llmfp_moments *moments, const struct llmfp_elements
     ggml_add(&ggml_iq4_xs, moments, elements);
 }
 
-/* ---- E2M1 ---- */
+void llmfp_add_mxfp4(struct llmfp_moments *moments, const struct llmfp_elements *elements)
+{
+    ggml_add(&ggml_mxfp4, moments, elements);
+}
+
+/* ---- NVFP4: a block has four scales ---- */
 
 /* n_bytes bytes of two codes each. Which byte and which half an element is in does not
  * matter: they have one scale. */
@@ -71,7 +88,7 @@ static void add_e2m1(struct scaled_bins *bins, struct scaled_factor factor,
     int least = 12;
     int most = -12;
     for (unsigned i = 0; i < 2 * n_bytes; i++) {
-        const int q = doubled_e2m1[bytes[i / 2] >> 4 * (i % 2) & 15];
+        const int q = ggml_doubled_e2m1[bytes[i / 2] >> 4 * (i % 2) & 15];
         sum += q;
         squares += q * q;
         zeros += q == 0;
@@ -83,21 +100,6 @@ static void add_e2m1(struct scaled_bins *bins, struct scaled_factor factor,
         const double scale = scaled_factor_value(bins, factor);
         scaled_bins_add_range(bins, scale * least, scale * most);
     }
-}
-
-void llmfp_add_mxfp4(struct llmfp_moments *moments, const struct llmfp_elements *elements)
-{
-    enum { ELEMENTS = 32, BYTES = 17 };
-    struct scaled_bins bins;
-    scaled_bins_begin(&bins, SCALED_E8M0_LOWEST - 1, SCALED_E8M0_BINS);
-    for (uint64_t i = 0; i < elements->n_elements / ELEMENTS; i++) {
-        const unsigned char *block = elements->bytes + i * BYTES;
-        add_e2m1(&bins, scaled_factor_of_e8m0(block[0]), block + 1, BYTES - 1);
-        if ((i + 1) % SCALED_BINS_BUDGET == 0) {
-            scaled_bins_flush(&bins, moments);
-        }
-    }
-    scaled_bins_flush(&bins, moments);
 }
 
 /* An E4M3 without sign, halved: m 2^(lowest + bin) with the lowest exponent below. */

@@ -8,7 +8,7 @@
  * 2 * 2 * 127^2 * 2^10 are all at most 2^26, and 8 vectors make 2^29 a lane. The sum of 8
  * lanes, 2^32, would not fit, so lanes are added as 64 bits where a^2 is large.      */
 #if defined(__x86_64__)
-#include "ggml_avx2.h"
+#include "ggml_look.h"
 
 #include <string.h>
 
@@ -79,21 +79,25 @@ static inline TARGET void add_signed(const struct signed_block *block, struct gg
     }
     sums->p = (int32_t)add_lanes(p);
     sums->r = add_lanes(r);
-    sums->zeros = zeros;
-}
-
-static inline bool any_zero(const int16_t a[16])
-{
-    bool found = false;
-    for (int g = 0; g < 16; g++) {
-        found = found || a[g] == 0;
-    }
-    return found;
+    sums->zeros = (int32_t)zeros;
 }
 
 typedef void take_signed(const unsigned char *bytes, struct signed_block *block);
 
-/* Zeros are counted code by code, which is right unless a whole group is 0. */
+/* Zeros where some groups are 0 as a whole. */
+static TARGET int32_t zeros_with_zero_scales(const struct signed_block *block)
+{
+    int32_t zeros = 0;
+    for (size_t k = 0; k < VECTORS; k++) {
+        const __m256i codes = _mm256_cmpeq_epi8(block->q[k], _mm256_setzero_si256());
+        uint32_t mask = (uint32_t)_mm256_movemask_epi8(codes);
+        mask |= block->a[2 * k] == 0 ? 0xFFFFU : 0;
+        mask |= block->a[2 * k + 1] == 0 ? 0xFFFF0000U : 0;
+        zeros += _mm_popcnt_u32(mask);
+    }
+    return zeros;
+}
+
 static inline __attribute__((always_inline)) TARGET void
 add_signed_blocks(const struct ggml_type *type, take_signed *take, const unsigned char *blocks,
                   size_t n_blocks, struct ggml_sums *sums)
@@ -101,10 +105,11 @@ add_signed_blocks(const struct ggml_type *type, take_signed *take, const unsigne
     for (size_t i = 0; i < n_blocks; i++) {
         struct signed_block block;
         take(blocks + i * type->bytes, &block);
-        if (__builtin_expect(any_zero(block.a), 0)) {
-            ggml_sums_portable(type, blocks + i * type->bytes, 1, sums + i);
-        } else {
-            add_signed(&block, sums + i);
+        add_signed(&block, sums + i);
+        const __m256i a = load((const unsigned char *)block.a);
+        const __m256i zero = _mm256_cmpeq_epi16(a, _mm256_setzero_si256());
+        if (_mm256_testz_si256(zero, zero) == 0) {
+            sums[i].zeros = zeros_with_zero_scales(&block);
         }
     }
 }
@@ -159,16 +164,62 @@ static inline TARGET void take_iq4_xs(const unsigned char *bytes, struct signed_
     }
 }
 
+/* Products are at most 2^12 and fit into 16 bits. */
+static inline __attribute__((always_inline)) TARGET struct ggml_extremes
+signed_extremes(take_signed *take, const unsigned char *bytes)
+{
+    struct signed_block block;
+    take(bytes, &block);
+    __m256i least = _mm256_set1_epi16(INT16_MAX);
+    __m256i most = _mm256_set1_epi16(INT16_MIN);
+    for (size_t k = 0; k < VECTORS; k++) {
+        const __m128i halves[2] = {_mm256_castsi256_si128(block.q[k]),
+                                   _mm256_extracti128_si256(block.q[k], 1)};
+        for (size_t half = 0; half < 2; half++) {
+            const __m256i products = _mm256_mullo_epi16(_mm256_cvtepi8_epi16(halves[half]),
+                                                        _mm256_set1_epi16(block.a[2 * k + half]));
+            least = _mm256_min_epi16(least, products);
+            most = _mm256_max_epi16(most, products);
+        }
+    }
+    int16_t all_least[16];
+    int16_t all_most[16];
+    _mm256_storeu_si256((__m256i *)(void *)all_least, least);
+    _mm256_storeu_si256((__m256i *)(void *)all_most, most);
+    struct ggml_extremes extremes = {all_least[0], all_most[0]};
+    for (int i = 1; i < 16; i++) {
+        extremes.least = all_least[i] < extremes.least ? all_least[i] : extremes.least;
+        extremes.most = all_most[i] > extremes.most ? all_most[i] : extremes.most;
+    }
+    return extremes;
+}
+
+/* One scale of 1, codes of two bits less 1. */
+static inline TARGET void take_tq2_0(const unsigned char *bytes, struct signed_block *block)
+{
+    _mm256_storeu_si256((__m256i *)(void *)block->a, _mm256_set1_epi16(1));
+    for (int k = 0; k < VECTORS; k++) {
+        block->q[k] =
+            _mm256_sub_epi8(two_bits(load(bytes + (size_t)32 * (size_t)(k / 4)), 2 * (k % 4), 0),
+                            _mm256_set1_epi8(1));
+    }
+}
+
 #define SIGNED_KERNEL(name)                                                                        \
     TARGET void ggml_##name##_avx2(const unsigned char *blocks, size_t n_blocks,                   \
-                                   const struct ggml_known *known, struct ggml_sums *sums)         \
+                                   struct ggml_range *range, struct ggml_sums *sums)               \
     {                                                                                              \
-        (void)known;                                                                               \
+        (void)range;                                                                               \
         add_signed_blocks(&ggml_##name, take_##name, blocks, n_blocks, sums);                      \
+    }                                                                                              \
+    TARGET struct ggml_extremes ggml_##name##_extremes(const unsigned char *block)                 \
+    {                                                                                              \
+        return signed_extremes(take_##name, block);                                                \
     }
 SIGNED_KERNEL(q3_k)
 SIGNED_KERNEL(q6_k)
 SIGNED_KERNEL(iq4_xs)
+SIGNED_KERNEL(tq2_0)
 
 /* ---- types with offsets: unsigned codes, scales and offsets: x = d a q - m o ---- */
 
@@ -178,40 +229,19 @@ struct offset_block {
     uint8_t o[16];
 };
 
-/* For 8 groups: which of them may hold a 0, or a value beyond what is known. A float
- * holds d a, 15 d a and m o exactly (11 + 11 bits at most), 31 d a too; so a quotient m o / d a
- * that is a whole number comes out as that number, and 0 / 0 is not ordered.        */
-struct looked {
-    uint32_t zeros;
-    uint32_t range;
-};
-
-static inline TARGET struct looked look(const unsigned char *d_and_m, const uint8_t *a,
-                                        const uint8_t *o, float most_q,
-                                        const struct ggml_known *known)
+/* Zeros and range of 8 groups. */
+static inline TARGET int32_t look_at(const unsigned char *d_and_m, const uint8_t *a,
+                                     const uint8_t *o, float most_q, const __m256i *q,
+                                     int per_vector, struct ggml_range *range, struct known *known)
 {
-    uint32_t bits;
-    memcpy(&bits, d_and_m, sizeof bits);
-    const __m128 both = _mm_cvtph_ps(_mm_cvtsi32_si128((int)bits));
-    const __m256 d = _mm256_broadcastss_ps(both);
-    const __m256 m = _mm256_broadcastss_ps(_mm_movehdup_ps(both));
-    const __m128i a_bytes = _mm_loadl_epi64((const __m128i *)(const void *)a);
-    const __m128i o_bytes = _mm_loadl_epi64((const __m128i *)(const void *)o);
-    const __m256 scale = _mm256_mul_ps(d, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(a_bytes)));
-    const __m256 offset = _mm256_mul_ps(m, _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(o_bytes)));
-    const __m256 q = _mm256_div_ps(offset, scale);
-    const __m256 whole = _mm256_round_ps(q, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-    const __m256 not_zero =
-        _mm256_or_ps(_mm256_cmp_ps(q, whole, _CMP_NEQ_OQ),
-                     _mm256_or_ps(_mm256_cmp_ps(q, _mm256_setzero_ps(), _CMP_LT_OQ),
-                                  _mm256_cmp_ps(q, _mm256_set1_ps(most_q), _CMP_GT_OQ)));
-    const __m256 first = _mm256_sub_ps(_mm256_setzero_ps(), offset);
-    const __m256 last = _mm256_sub_ps(_mm256_mul_ps(scale, _mm256_set1_ps(most_q)), offset);
-    const __m256 beyond = _mm256_or_ps(
-        _mm256_cmp_ps(_mm256_max_ps(first, last), _mm256_set1_ps(known->largest), _CMP_GE_OQ),
-        _mm256_cmp_ps(_mm256_min_ps(first, last), _mm256_set1_ps(known->smallest), _CMP_LE_OQ));
-    return (struct looked){(uint32_t)_mm256_movemask_ps(not_zero) ^ 0xFFU,
-                           (uint32_t)_mm256_movemask_ps(beyond)};
+    struct group_scales scales;
+    const struct looked looked = look(d_and_m, a, o, most_q, known, &scales);
+    if ((looked.zeros | looked.range) == 0) {
+        return 0;
+    }
+    const int32_t zeros = ggml_look_closer(looked, &scales, q, per_vector, range);
+    *known = known_of(range);
+    return zeros;
 }
 
 /* The sums of one vector of codes, times their scales: a, a o and a^2. */
@@ -291,25 +321,21 @@ static inline TARGET void add_groups_of_16(const struct offset_block *block, str
     finish_offsets(&lanes, _mm256_madd_epi16(o, o), sum_bytes(block->o), 16, sums);
 }
 
-/* Eight scales and eight offsets of 6 bits in 12 bytes. */
+/* Eight scales and eight offsets. */
 static inline void take_six_bits(const unsigned char *bytes, struct offset_block *block)
 {
-    uint32_t words[3];
-    memcpy(words, bytes, sizeof words);
-    const uint32_t six = 0x3F3F3F3F;
-    const uint32_t four = 0x0F0F0F0F;
-    const uint32_t top = 0x30303030;
-    const uint32_t a[2] = {words[0] & six, (words[2] & four) | (words[0] >> 2 & top)};
-    const uint32_t o[2] = {words[1] & six, (words[2] >> 4 & four) | (words[1] >> 2 & top)};
+    struct six_bits six;
+    ggml_take_six_bits(bytes, &six);
     memset(block->a, 0, sizeof block->a);
     memset(block->o, 0, sizeof block->o);
-    memcpy(block->a, a, sizeof a);
-    memcpy(block->o, o, sizeof o);
+    memcpy(block->a, six.a, sizeof six.a);
+    memcpy(block->o, six.o, sizeof six.o);
 }
 
-TARGET void ggml_q4_k_avx2(const unsigned char *blocks, size_t n_blocks,
-                           const struct ggml_known *known, struct ggml_sums *sums)
+TARGET void ggml_q4_k_avx2(const unsigned char *blocks, size_t n_blocks, struct ggml_range *range,
+                           struct ggml_sums *sums)
 {
+    struct known known = known_of(range);
     for (size_t i = 0; i < n_blocks; i++) {
         const unsigned char *bytes = blocks + 144 * i;
         struct offset_block block;
@@ -320,15 +346,14 @@ TARGET void ggml_q4_k_avx2(const unsigned char *blocks, size_t n_blocks,
             block.q[2 * k + 1] = four_bits(both, 4);
         }
         add_groups_of_32(&block, &sums[i]);
-        const struct looked looked = look(bytes, block.a, block.o, 15.0F, known);
-        sums[i].look_for_zeros = looked.zeros;
-        sums[i].look_at_range = looked.range;
+        sums[i].zeros = look_at(bytes, block.a, block.o, 15, block.q, 1, range, &known);
     }
 }
 
-TARGET void ggml_q5_k_avx2(const unsigned char *blocks, size_t n_blocks,
-                           const struct ggml_known *known, struct ggml_sums *sums)
+TARGET void ggml_q5_k_avx2(const unsigned char *blocks, size_t n_blocks, struct ggml_range *range,
+                           struct ggml_sums *sums)
 {
+    struct known known = known_of(range);
     for (size_t i = 0; i < n_blocks; i++) {
         const unsigned char *bytes = blocks + 176 * i;
         struct offset_block block;
@@ -341,15 +366,14 @@ TARGET void ggml_q5_k_avx2(const unsigned char *blocks, size_t n_blocks,
                 _mm256_or_si256(four_bits(both, 4), one_bit(high, 2 * (int)k + 1, 4));
         }
         add_groups_of_32(&block, &sums[i]);
-        const struct looked looked = look(bytes, block.a, block.o, 31.0F, known);
-        sums[i].look_for_zeros = looked.zeros;
-        sums[i].look_at_range = looked.range;
+        sums[i].zeros = look_at(bytes, block.a, block.o, 31, block.q, 1, range, &known);
     }
 }
 
-TARGET void ggml_q2_k_avx2(const unsigned char *blocks, size_t n_blocks,
-                           const struct ggml_known *known, struct ggml_sums *sums)
+TARGET void ggml_q2_k_avx2(const unsigned char *blocks, size_t n_blocks, struct ggml_range *range,
+                           struct ggml_sums *sums)
 {
+    struct known known = known_of(range);
     for (size_t i = 0; i < n_blocks; i++) {
         const unsigned char *bytes = blocks + 84 * i;
         struct offset_block block;
@@ -361,10 +385,9 @@ TARGET void ggml_q2_k_avx2(const unsigned char *blocks, size_t n_blocks,
             block.q[k] = two_bits(load(bytes + 16 + (size_t)32 * (size_t)(k / 4)), 2 * (k % 4), 0);
         }
         add_groups_of_16(&block, &sums[i]);
-        const struct looked first = look(bytes + 80, block.a, block.o, 3.0F, known);
-        const struct looked second = look(bytes + 80, block.a + 8, block.o + 8, 3.0F, known);
-        sums[i].look_for_zeros = first.zeros | second.zeros;
-        sums[i].look_at_range = first.range | second.range;
+        sums[i].zeros =
+            look_at(bytes + 80, block.a, block.o, 3, block.q, 2, range, &known) +
+            look_at(bytes + 80, block.a + 8, block.o + 8, 3, block.q + 4, 2, range, &known);
     }
 }
 

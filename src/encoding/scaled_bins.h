@@ -8,8 +8,8 @@
  * bin of their exponent, which costs two instructions, and touches the limbs of the
  * moments only when it flushes, at its end.
  *
- * Bounds. Bins are 128 bits wide. A term (|m S1|, m^2 S2, ...) must be below 2^95; then
- * 2^31 terms may be added to a bin between two flushes.
+ * Bounds. Bins are 128 bits wide. A term (|m S1|, m^2 S2, ...) must be below 2^96; then
+ * 2^30 terms may be added to a bin between two flushes.
  * Bins of squares may be negative by themselves (cross terms); their total may not.  */
 #ifndef LLMFP_SCALED_BINS_H
 #define LLMFP_SCALED_BINS_H
@@ -129,7 +129,7 @@ static inline void scaled_bins_add_group(struct scaled_bins *bins, struct scaled
     }
     bins->zeros += m == 0 ? n : zeros;
     scaled_bins_add_sum(bins, factor.bin, m * sum);
-    scaled_bins_add_square(bins, 2 * factor.bin, (llmfp_i128)(m * m) * squares);
+    scaled_bins_add_square(bins, 2 * factor.bin, (llmfp_i128)m * m * squares);
 }
 
 #endif

@@ -8,7 +8,7 @@
 #define DELTA_NETS "qwen3next qwen35 qwen35moe"
 /* A norm of the attention's output stands apart from the one before the feed-forward
  * part; in the second list there is no other one before it.                    */
-#define ATTENTION_POST_NORMS "gemma2 gemma3 gemma3n glm4 olmo2 exaone4 plamo2"
+#define ATTENTION_POST_NORMS "gemma2 gemma3 gemma3n gemma-embedding glm4 olmo2 exaone4 plamo2"
 #define NORM_BEFORE_MLP      "glm4moe gpt-oss " DELTA_NETS
 #define ENCODERS             "bert nomic-bert nomic-bert-moe jina-bert-v2 jina-bert-v3"
 #define FUSED_UP             "phi3 glm4 chatglm modern-bert"
@@ -55,6 +55,9 @@ static const struct llmfp_rule rules[] = {
 
     RULE("ffn_gate", MLP_GATE),
     RULE_IF("ffn_up", ROLE_OTHER, .models = FUSED_UP, .layout = &llmfp_half_gate_up_of_2i),
+    /* both orders of the halves occur in these */
+    RULE_IF("ffn_up", ROLE_OTHER, .models = "jina-bert-v2 jina-bert-v3", .when = WHEN_GATED,
+            .layout = &llmfp_unknown_mlp),
     RULE("ffn_up", MLP_UP),
     RULE("ffn_down", MLP_DOWN),
     RULE("ffn_gate_exps", MLP_GATE),
