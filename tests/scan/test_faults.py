@@ -134,7 +134,8 @@ class Faults(program.ScanCase):
             if wanted(site):
                 tried.add((site, rank))
                 for n in self.numbers(draw, n_calls):
-                    self.one(mode, site, rank, n, action)
+                    with self.subTest(f"{site}:{rank}:{n}{action}"):
+                        self.one(mode, site, rank, n, action)
         print(f"{mode}{action}: {len(tried)} sites and ranks, {self.n_runs} runs", flush=True)
         return tried
 
