@@ -12,6 +12,7 @@ import re
 import struct
 import sys
 import warnings
+from fractions import Fraction
 
 import h5py
 import numpy as np
@@ -279,15 +280,6 @@ def check_exact(file, data, report):
                    exact.integer_from_limbs(high), square_exponent, data, report)
 
 
-def scaled(value, exponent):
-    """A double as an integer in units of 2^exponent; None if it is not one."""
-    numerator, denominator = value.as_integer_ratio()
-    shift = -exponent - (denominator.bit_length() - 1)
-    if shift >= 0:
-        return numerator << shift
-    return numerator >> -shift if numerator & ((1 << -shift) - 1) == 0 else None
-
-
 def check_cell(key, total, e, squares, e2, data, report):
     where = place(data, *key)
     n, bad = int(data["count"][key]), int(data["nonfinite"][key])
@@ -313,16 +305,13 @@ def check_range(where, finite, total, e, squares, e2, data, key, report):
     least, most = float(data["min"][key]), float(data["max"][key])
     if not (math.isfinite(least) and math.isfinite(most)):
         return  # reported by check_cells
-    low, high = scaled(least, e), scaled(most, e)
-    if low is None or high is None:
-        report.add("range", f"{where}: min or max is finer than the unit of the sum")
-    elif not finite * low <= total <= finite * high:
+    # The unit of a sum says nothing about the elements: 0.5 and -0.5 give 0.
+    low, high, total = Fraction(least), Fraction(most), total * Fraction(2) ** e
+    largest = max(abs(low), abs(high)) ** 2
+    if not finite * low <= total <= finite * high:
         report.add("range", f"{where}: the mean lies outside min .. max")
-    else:
-        unit = min(2 * e, e2)
-        largest = max(abs(low), abs(high)) ** 2 << (2 * e - unit)
-        if not largest <= squares << (e2 - unit) <= finite * largest:
-            report.add("range", f"{where}: sum_squares does not fit min and max")
+    elif not largest <= squares * Fraction(2) ** e2 <= finite * largest:
+        report.add("range", f"{where}: sum_squares does not fit min and max")
 
 
 # --- curves ---------------------------------------------------------------------------------

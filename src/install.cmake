@@ -34,3 +34,16 @@ install(CODE "
   set(LLMFP_PREFIX \"\${CMAKE_INSTALL_PREFIX}\")
   configure_file(\"${CMAKE_CURRENT_BINARY_DIR}/llmfp.pc.in\" \"${CMAKE_CURRENT_BINARY_DIR}/llmfp.pc\" @ONLY)")
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/llmfp.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# llmfp-report: a Python script, which finds its modules from where it is itself.
+file(READ src/report/llmfp-report script)
+file(RELATIVE_PATH modules_from_script ${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_DATADIR}/llmfp/report)
+string(REPLACE "../share/llmfp/report" "${modules_from_script}" script "${script}")
+file(CONFIGURE OUTPUT llmfp-report CONTENT "${script}" @ONLY)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS src/report/llmfp-report)
+install(PROGRAMS ${CMAKE_CURRENT_BINARY_DIR}/llmfp-report DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY src/report/llmfp_report DESTINATION ${CMAKE_INSTALL_DATADIR}/llmfp/report
+        FILES_MATCHING PATTERN "*.py" PATTERN "*.css" PATTERN "*.js" PATTERN __pycache__ EXCLUDE)
+install(FILES src/report/man/llmfp-report.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+install(FILES src/report/completion/llmfp-report.bash RENAME llmfp-report
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)

@@ -45,6 +45,10 @@ void llmfp_batch_fail(struct llmfp_batch_checkpoint *checkpoint, const char *tex
 /* Local. Digest of names, sizes and times of a located checkpoint's files; never 0.  */
 uint64_t llmfp_batch_fingerprint(const struct llmfp_checkpoint *files);
 
+/* Local. Digest of names, sizes and headers of a checkpoint's files, once all headers have
+ * been read: the source_digest of the results file.                                  */
+uint64_t llmfp_batch_digest(const struct llmfp_catalog *catalog);
+
 /* Collective. Locate `n` entries (<= LLMFP_BATCH_MOST) of the manifest, given by their
  * numbers, into an empty batch. Checkpoints that cannot be located are marked failed.
  * Errors, the same on every rank: LLMFP_FATAL.                                    */

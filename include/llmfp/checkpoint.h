@@ -26,7 +26,9 @@ struct llmfp_checkpoint {
     const struct llmfp_format *format;
     struct llmfp_file *files; /* in name order; paths belong to the arena */
     size_t n_files;
-    const char *configuration; /* text of config.json, NUL-terminated; NULL when there is none */
+    /* Text of config.json, or what a format with its own metadata says in its terms;
+     * NUL-terminated; NULL when there is none.                                 */
+    const char *configuration;
     size_t configuration_bytes;
     /* Tensor names that an index file promises, sorted by bytes, and where:
      * index_file[i] is the index into files. Not packed: only the rank that
@@ -57,10 +59,23 @@ void llmfp_checkpoint_clear(struct llmfp_checkpoint *checkpoint);
  *         two such sets with different totals are refused
  *      b. all files, in name order (bytes); names that occur in two of them are
  *         refused by llmfp_catalog_finish
+ *   4. of all *.bin, *.pt, *.pth and *.ckpt, without hidden files, adapter_model.* and
+ *      what trainers save beside the weights (training_args.bin, *optim*, scheduler.*,
+ *      scaler.*, rng_state*, random_states*), and without consolidated* unless there
+ *      is nothing else:
+ *      a. pytorch_model.bin
+ *      b. pytorch_model.bin.index.json: the shards that it names
+ *      c. the shards pytorch_model-NUMBER-of-TOTAL.bin, as in 3a
+ *      d. all files, as in 3b
+ *      e. one consolidated*.pth; several are slices of one model for as many GPUs and
+ *         are refused: nothing in them says which tensors are cut, and how
+ *   5. *.gguf: one file, or the parts of one; several models are refused
  *   Shards NAME-NUMBER-of-TOTAL must be complete, from 1 or 0 on, whatever the
  *   width of their numbers.
  * A file: by content. Only this file, even if it is called like one of several
- * shards. A *.index.json file stands for its shards, which lie beside it.
+ * shards; but NAME-00001-of-00003.gguf stands for all three parts, and the other parts
+ * are refused. A *.index.json file stands for its shards, which lie beside it.
+ * GGUF files hold their own configuration; no config.json beside them is looked at.
  *
  * `checkpoint` may be uninitialised, or cleared; it is cleared again on errors.
  * Errors: LLMFP_CHECKPOINT, one sentence that names the file and what is wrong

@@ -7,7 +7,7 @@
  * bytes (1 element each for plain floats). An encoding whose values depend on
  * other tensors (scales, zeros, codebooks) finds them in `sides`.
  * Sources of the formats: IEEE 754, OCP 8-bit floating point specification
- * (OFP8), OCP microscaling (MX) specification, safetensors.                    */
+ * (OFP8), OCP microscaling (MX) specification, safetensors, GGUF.              */
 #ifndef LLMFP_ENCODING_H
 #define LLMFP_ENCODING_H
 
@@ -33,7 +33,40 @@ enum llmfp_encoding_id {
     LLMFP_F8_E5M2_SCALED, /* src/encoding/scaled_float8.c for sides and parameters     */
     LLMFP_F4_E8M0,        /* MXFP4: E2M1 codes, E8M0 scales of 32; src/encoding/float4.c */
     LLMFP_F4_E4M3,        /* NVFP4: E2M1 codes, E4M3 scales of 16 and one of the tensor */
-    /* stored in checkpoints, but not weights by themselves: no kernel */
+    LLMFP_GPTQ,           /* integers of 2, 3, 4, 8 bits; src/encoding/gptq.c */
+    LLMFP_AWQ,            /* integers of 4 bits, src/encoding/awq.c */
+    LLMFP_LOOKUP4,        /* NF4, FP4 of bitsandbytes; src/encoding/lookup4.c */
+    LLMFP_INTEGER_ROWS,   /* of compressed-tensors; src/encoding/integer_rows.c */
+    /* blocks of GGUF files; src/encoding/ggml_*.c */
+    LLMFP_Q1_0,
+    LLMFP_Q2_0,
+    LLMFP_Q4_0,
+    LLMFP_Q4_1,
+    LLMFP_Q5_0,
+    LLMFP_Q5_1,
+    LLMFP_Q8_0,
+    LLMFP_Q8_1,
+    LLMFP_Q2_K,
+    LLMFP_Q3_K,
+    LLMFP_Q4_K,
+    LLMFP_Q5_K,
+    LLMFP_Q6_K,
+    LLMFP_Q8_K,
+    LLMFP_IQ4_NL,
+    LLMFP_IQ4_XS,
+    LLMFP_TQ1_0,
+    LLMFP_TQ2_0,
+    LLMFP_MXFP4,
+    LLMFP_NVFP4,
+    /* stored in checkpoints, but no kernel: codes of lattices, whose tables are not here, */
+    LLMFP_IQ1_S,
+    LLMFP_IQ1_M,
+    LLMFP_IQ2_XXS,
+    LLMFP_IQ2_XS,
+    LLMFP_IQ2_S,
+    LLMFP_IQ3_XXS,
+    LLMFP_IQ3_S,
+    /* and what is no weight by itself */
     LLMFP_F8_E8M0,
     LLMFP_F6_E2M3,
     LLMFP_F6_E3M2,
@@ -80,7 +113,7 @@ struct llmfp_elements {
 };
 
 struct llmfp_encoding {
-    const char *name; /* as in safetensors headers, e.g. "BF16" */
+    const char *name; /* as the format calls it, e.g. "BF16", "Q4_K" */
     enum llmfp_encoding_kind kind;
     uint16_t block_elements;
     uint16_t block_bytes;
@@ -100,8 +133,9 @@ struct llmfp_encoding {
 /* The table row of an encoding; never NULL for an id below LLMFP_N_ENCODINGS. Local. */
 const struct llmfp_encoding *llmfp_encoding(enum llmfp_encoding_id id);
 
-/* Find an encoding by its safetensors dtype name (n_bytes long, exact case);
- * false when there is none.                                              Local. */
+/* Find an encoding by its safetensors dtype name (n_bytes long, exact case); false when
+ * there is none. Encodings that are no dtype (blocks of GGUF files, codes with scales in
+ * tensors of their own) are not found.                                   Local. */
 bool llmfp_encoding_find(const char *name, size_t n_bytes, enum llmfp_encoding_id *id);
 
 #endif

@@ -37,8 +37,9 @@ struct llmfp_error {
 };
 
 /* Set `error` to a message and return `status`.                          Local.
- * Control characters and bytes that are not UTF-8 come out escaped (\x1b), so
- * names from hostile files may be passed as they are. A message that does not
+ * Control characters, invisible ones (such as those that turn the writing direction)
+ * and bytes that are not UTF-8 come out escaped (\x1b), so names from hostile files may
+ * be passed as they are. A message that does not
  * fit is cut at a character boundary and ends in "...".
  * `error` may be NULL (the text is then dropped).                             */
 enum llmfp_status llmfp_fail(struct llmfp_error *error, enum llmfp_status status,

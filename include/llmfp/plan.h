@@ -90,9 +90,14 @@ void llmfp_plan_clear(struct llmfp_plan *plan);
  * ascending order) and append its cells and segments. `catalog` must outlive the
  * plan. `filter` may be NULL. `tally` is filled.
  * Errors: LLMFP_CHECKPOINT when the accumulators of this checkpoint alone need more
- * than LLMFP_PLAN_MOST_BYTES; LLMFP_FATAL without memory. On error, or to put the
- * checkpoint off, call llmfp_plan_drop_last.                                    */
-enum { LLMFP_PLAN_MOST_BYTES = 64 << 20 };
+ * than LLMFP_PLAN_MOST_BYTES, or it has more roles or layers than allowed (wanted ones
+ * count); LLMFP_FATAL without memory. On error, or to put the checkpoint off, call
+ * llmfp_plan_drop_last.                                                          */
+enum {
+    LLMFP_PLAN_MOST_BYTES = 64 << 20,
+    LLMFP_PLAN_MOST_ROLES = 4096,
+    LLMFP_PLAN_MOST_LAYERS = 4096
+};
 enum llmfp_status llmfp_plan_add(struct llmfp_plan *plan, uint32_t checkpoint,
                                  const struct llmfp_configuration *configuration,
                                  const struct llmfp_catalog *catalog,

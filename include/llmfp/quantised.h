@@ -8,6 +8,9 @@
  *   scaled 8-bit floats   code * scale of its block, row or tensor
  *   MXFP4                 E2M1 code * 2^(scale - 127) of its 32 elements
  *   NVFP4 (ModelOpt)      E2M1 code * E4M3 scale of its 16 elements * scale of the tensor
+ *   GPTQ, AWQ             scale of its group and output * (code - zero point)
+ *   compressed-tensors    scale of its group and row * (code - zero point)
+ *   NF4, FP4              quant_map[code] * absmax of its block
  * One row of the table in src/quantised/quantised.c and one file there add a scheme. */
 #ifndef LLMFP_QUANTISED_H
 #define LLMFP_QUANTISED_H
@@ -19,7 +22,8 @@
 
 /* Put the quantised tensors of a finished catalog together. The order of the tensors
  * stays that of the codes. `configuration` is the text of config.json, or NULL.
- * Local, and the same on every rank.
+ * Local; reads the small texts that say the shapes of bitsandbytes' weights, so an error
+ * may be one rank's alone, and ranks must agree.
  * Errors: LLMFP_CHECKPOINT: a tensor whose scales do not fit it, or a quantisation that
  * cannot be summed exactly; names the tensor and what was expected. LLMFP_FATAL without
  * memory.                                                                       */

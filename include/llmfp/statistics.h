@@ -24,4 +24,12 @@ struct llmfp_statistics {
  * end the process when a few hundred bytes cannot be had).                     */
 void llmfp_statistics_compute(struct llmfp_moments *moments, struct llmfp_statistics *statistics);
 
+/* Whether numbers exist that have these settled sums and counts, and lie in least .. most
+ * (looked at when both are finite): NULL, or what speaks against it, as a phrase. A
+ * contradiction must not be given to llmfp_statistics_compute.
+ *   moments  from anywhere: exponents within +-2^16, no more nonfinite elements than all
+ * Local.                                                                       */
+const char *llmfp_statistics_contradiction(const struct llmfp_moments *moments, double least,
+                                           double most);
+
 #endif

@@ -3,10 +3,13 @@
 #include <mpi.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "command.h"
+#include "command_verify.h"
 #include "llmfp/isa.h"
 #include "options.h"
+#include "start.h"
 #include "stop_signal.h"
 #include "version.h"
 
@@ -71,9 +74,9 @@ static enum llmfp_status read_inputs(const struct llmfp_communicator *communicat
                                      struct llmfp_role_filter **filter,
                                      struct llmfp_own_rules **own_rules, struct llmfp_error *error)
 {
-    enum llmfp_status status = LLMFP_OK;
+    enum llmfp_status status = error->status; /* of what was done before MPI has started */
     struct llmfp_buffer packed = {0};
-    if (options->roles != NULL) {
+    if (status == LLMFP_OK && options->roles != NULL) {
         status = llmfp_role_filter_new(options->roles, filter, error);
     }
     if (status == LLMFP_OK && communicator->rank == 0) {
@@ -96,9 +99,9 @@ static enum llmfp_status read_inputs(const struct llmfp_communicator *communicat
 }
 
 /* Collective. */
-static int run(const struct llmfp_communicator *communicator, const struct options *options)
+static int run(const struct llmfp_communicator *communicator, const struct options *options,
+               struct llmfp_error error)
 {
-    struct llmfp_error error = {LLMFP_OK, ""};
     struct llmfp_manifest manifest = {0};
     struct llmfp_role_filter *filter = NULL;
     struct llmfp_own_rules *own_rules = NULL;
@@ -122,11 +125,11 @@ static int run(const struct llmfp_communicator *communicator, const struct optio
     return exit_status;
 }
 
-/* What needs no MPI: help, version, a wrong command line. -1: go on. */
+/* What needs no MPI: help, version, --verify, a wrong command line. -1: go on. */
 static int answer_at_once(enum llmfp_status parsed, const struct options *options,
                           const struct llmfp_error *error)
 {
-    if (parsed == LLMFP_OK && !options->help && !options->version) {
+    if (parsed == LLMFP_OK && !options->help && !options->version && options->verify == NULL) {
         return -1;
     }
     if (rank_from_launcher() != 0) {
@@ -138,10 +141,26 @@ static int answer_at_once(enum llmfp_status parsed, const struct options *option
     }
     if (options->help) {
         options_help(stdout);
+    } else if (options->verify != NULL) {
+        return command_verify(options);
     } else {
         version_print(stdout);
     }
     return fflush(stdout) == 0 ? 0 : LLMFP_FATAL;
+}
+
+/* Local, before MPI has started. The results file that this run begins with, if any. */
+static enum llmfp_status check_existing(const struct options *options, struct llmfp_error *error)
+{
+    const bool begins_with_it = options->append || options->resume;
+    if (!begins_with_it || options->dry_run || rank_from_launcher() != 0 ||
+        access(options->output, R_OK) != 0) {
+        return LLMFP_OK;
+    }
+    char *journal = start_journal_path(options->output);
+    const bool goes_on = journal != NULL && access(journal, F_OK) == 0; /* without the file */
+    free(journal);
+    return goes_on ? LLMFP_OK : verify_can_be_read(options->output, error);
 }
 
 int main(int argc, char **argv)
@@ -160,6 +179,7 @@ int main(int argc, char **argv)
         options.progress = PROGRESS_NONE;
         options.summary = OPTIONS_SUMMARY_NONE;
     }
+    error.status = check_existing(&options, &error);
     stop_signal_install(); /* starting MPI may take a while */
     MPI_Init(&argc, &argv);
     stop_signal_install(); /* in case MPI has handlers of its own */
@@ -170,7 +190,7 @@ int main(int argc, char **argv)
     struct llmfp_communicator communicator;
     llmfp_communicator_open(&communicator, MPI_COMM_WORLD);
     communicator.abandon = abandon;
-    const int exit_status = run(&communicator, &options);
+    const int exit_status = run(&communicator, &options, error);
     (void)fflush(NULL);
     if (exit_status != 0 && H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_FILE) > 0) {
         /* A file that HDF5 could not close (a full disk): it would try again, and crash, when

@@ -57,6 +57,10 @@ static const struct option table[] = {
      progress_choices},
     {0, "summary", "HOW", KIND_CHOICE, MEMBER(summary), "text (default), json or none",
      summary_choices},
+    {0, "verify", "FILE", KIND_TEXT, MEMBER(verify),
+     "check the results in FILE; no MANIFEST, no scan", NULL},
+    {0, "with-checkpoints", NULL, KIND_FLAG, MEMBER(with_checkpoints),
+     "--verify: compare them with the files on disk, too", NULL},
     {0, "timings", NULL, KIND_FLAG, MEMBER(timings), "print the seconds of each phase at the end",
      NULL},
     {'q', "quiet", NULL, KIND_FLAG, MEMBER(quiet), "only warnings and errors", NULL},
@@ -282,6 +286,23 @@ static enum llmfp_status take_manifest(const char *word, struct options *options
     return LLMFP_OK;
 }
 
+/* What --verify does not go with. */
+static enum llmfp_status check_verify(const struct options *options, struct llmfp_error *error)
+{
+    if (options->manifest != NULL) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "--verify takes no MANIFEST (\"%s\"): the results file is all it "
+                          "needs; " TRY_HELP,
+                          show(options->manifest).text);
+    }
+    if (options->dry_run || options->resume || options->append || options->overwrite) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "--verify scans nothing: leave out --dry-run, --resume, --append and "
+                          "--overwrite; " TRY_HELP);
+    }
+    return LLMFP_OK;
+}
+
 static enum llmfp_status check(const struct options *options, struct llmfp_error *error)
 {
     for (size_t i = 0; i < sizeof conflicts / sizeof conflicts[0]; i++) {
@@ -292,6 +313,13 @@ static enum llmfp_status check(const struct options *options, struct llmfp_error
             return llmfp_fail(error, LLMFP_USAGE, "--%s and --%s exclude each other: %s; " TRY_HELP,
                               conflict->names[0], conflict->names[1], conflict->choose);
         }
+    }
+    if (options->verify != NULL) {
+        return check_verify(options, error);
+    }
+    if (options->with_checkpoints) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "--with-checkpoints belongs to --verify: give --verify FILE; " TRY_HELP);
     }
     if (options->manifest == NULL) {
         return llmfp_fail(
@@ -332,6 +360,7 @@ void options_help(FILE *out)
 {
     fputs("Usage: mpirun -n N llmfp-scan [OPTION]... MANIFEST\n"
           "       srun llmfp-scan [OPTION]... MANIFEST\n"
+          "       llmfp-scan --verify FILE\n"
           "Compute exact standard deviations, layer by layer, of the checkpoints that\n"
           "MANIFEST lists (- for standard input), their signatures and correlations.\n\n",
           out);
@@ -354,7 +383,8 @@ void options_help(FILE *out)
           "   0  every checkpoint was scanned, and the results are on disk\n"
           "   1  fatal: no results file was written or changed\n"
           "   2  wrong usage or manifest: nothing was read\n"
-          "   3  results written, but some checkpoints failed (named, with the reason)\n"
+          "   3  results written, but some checkpoints failed (named, with the reason);\n"
+          "      or --verify has found something that does not hold\n"
           "  75  interrupted by a signal, progress saved: run again with --resume\n\n"
           "Example: mpirun -n 16 llmfp-scan -o lineage.h5 manifest.txt\n",
           out);

@@ -21,10 +21,12 @@ enum options_summary { OPTIONS_SUMMARY_TEXT, OPTIONS_SUMMARY_JSON, OPTIONS_SUMMA
 
 /* Strings belong to argv.                                                       */
 struct options {
-    const char *manifest; /* "-" for standard input; NULL only with help or version */
+    const char *manifest; /* "-" for standard input; NULL only with verify, help or version */
     const char *output;   /* "llmfp.h5" unless given */
     const char *roles;    /* NULL: all */
     const char *rules;    /* NULL: none */
+    const char *verify;   /* NULL: scan. Else there is no manifest */
+    bool with_checkpoints;
     bool dry_run;
     bool resume; /* at most one of resume, append, overwrite */
     bool append;

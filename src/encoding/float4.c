@@ -23,7 +23,7 @@ enum {
     SEEN_SHIFT = 32
 };
 
-static const int8_t doubled[CODES] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+static const int doubled[CODES] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 /* int64 sums cannot overflow: 2^59 elements of squares up to 144 < 2^8 would be needed. */
 struct bin {

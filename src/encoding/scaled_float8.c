@@ -14,9 +14,8 @@
 #include "side_scale.h"
 
 enum {
-    GATHERED_BYTES = 16 << 10,
-    /* Rectangles this wide are summed row by row, where they lie. */
-    LONG_ROW = 8 << 10,
+    GATHERED_BYTES = 128 << 10, /* stays in the second-level cache */
+    CACHE_LINE = 64,
     MOST_LIMBS = 32
 };
 
@@ -60,33 +59,51 @@ static void add_codes(const struct task *task, const unsigned char *codes, uint6
     llmfp_moments_add_scaled(task->moments, &plain, scale.mantissa, scale.exponent);
 }
 
-/* Rows first_row .. of one rectangle, or of its columns from `column` on, that are all in
- * the elements; `bytes` is the first of them. */
-static void add_rectangle(const struct task *task, const struct grid *grid,
+/* Columns from `column` to `end` of some rows, summed row by row where they lie. */
+static void add_long_rows(const struct task *task, const struct grid *grid,
                           const unsigned char *bytes, uint64_t n_rows, uint64_t n_columns,
                           uint64_t scale_number)
 {
-    if (n_columns == grid->columns) {
+    if (n_columns == grid->columns) { /* the rows are one run */
         add_codes(task, bytes, n_rows * n_columns, scale_number);
         return;
     }
+    for (uint64_t row = 0; row < n_rows; row++) {
+        add_codes(task, bytes + row * grid->columns, n_columns, scale_number);
+    }
+}
+
+/* memcpy, whose call would take longer than copying the few lines of one row. */
+static inline void copy(unsigned char *to, const unsigned char *from, size_t n)
+{
+    for (; n >= CACHE_LINE; n -= CACHE_LINE, to += CACHE_LINE, from += CACHE_LINE) {
+        memcpy(to, from, CACHE_LINE);
+    }
+    memcpy(to, from, n);
+}
+
+/* n_blocks whole rectangles side by side, of n_rows rows and n_columns columns each. Rows
+ * are read from left to right across all of them: memory is fetched ahead that way, which
+ * it is not when one narrow rectangle is read from top to bottom. */
+static void add_strip(const struct task *task, const struct grid *grid, const unsigned char *bytes,
+                      uint64_t n_rows, uint64_t n_columns, uint64_t n_blocks, uint64_t scale_number)
+{
     unsigned char gathered[GATHERED_BYTES];
-    uint64_t n = 0;
+    const uint64_t block_bytes = n_rows * n_columns;
     for (uint64_t row = 0; row < n_rows; row++) {
         const unsigned char *codes = bytes + row * grid->columns;
-        if (n_columns >= LONG_ROW) {
-            add_codes(task, codes, n_columns, scale_number);
-            continue;
+        if (row + 2 < n_rows) {
+            for (uint64_t i = 0; i < n_blocks * n_columns; i += CACHE_LINE) {
+                __builtin_prefetch(codes + 2 * grid->columns + i);
+            }
         }
-        if (n + n_columns > GATHERED_BYTES) {
-            add_codes(task, gathered, n, scale_number);
-            n = 0;
+        for (uint64_t block = 0; block < n_blocks; block++) {
+            copy(gathered + block * block_bytes + row * n_columns, codes + block * n_columns,
+                 (size_t)n_columns);
         }
-        memcpy(gathered + n, codes, (size_t)n_columns);
-        n += n_columns;
     }
-    if (n > 0) {
-        add_codes(task, gathered, n, scale_number);
+    for (uint64_t block = 0; block < n_blocks; block++) {
+        add_codes(task, gathered + block * block_bytes, block_bytes, scale_number + block);
     }
 }
 
@@ -95,15 +112,24 @@ static void add_rectangle(const struct task *task, const struct grid *grid,
 static void add_band(const struct task *task, const struct grid *grid, const unsigned char *bytes,
                      uint64_t matrix, uint64_t row, uint64_t n_rows, uint64_t column, uint64_t end)
 {
-    const uint64_t band = (matrix * grid->blocks_down + row / grid->block_rows);
+    const uint64_t scale =
+        (matrix * grid->blocks_down + row / grid->block_rows) * grid->blocks_across;
     const uint64_t start = column;
     while (column < end) {
         const uint64_t block = column / grid->block_columns;
         const uint64_t next = (block + 1) * grid->block_columns;
-        const uint64_t stop = next < end ? next : end;
-        add_rectangle(task, grid, bytes + (column - start), n_rows, stop - column,
-                      band * grid->blocks_across + block);
-        column = stop;
+        const uint64_t n_columns = (next < end ? next : end) - column;
+        uint64_t n_blocks = 1;
+        if (n_rows == 1 || n_columns == grid->columns || n_rows > GATHERED_BYTES / n_columns) {
+            add_long_rows(task, grid, bytes + (column - start), n_rows, n_columns, scale + block);
+        } else {
+            const uint64_t whole = (end - column) / n_columns;
+            const uint64_t room = GATHERED_BYTES / (n_rows * n_columns);
+            n_blocks = n_columns < grid->block_columns ? 1 : whole < room ? whole : room;
+            add_strip(task, grid, bytes + (column - start), n_rows, n_columns, n_blocks,
+                      scale + block);
+        }
+        column += n_blocks * n_columns;
     }
 }
 

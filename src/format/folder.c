@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "file.h"
+#include "gguf.h"
 #include "shards.h"
+
+#define PYTORCH_INDEX "pytorch_model.bin.index.json"
 
 void llmfp_names_clear(struct llmfp_names *names)
 {
@@ -62,10 +65,8 @@ static const struct {
     const char *suffix;
     const char *what;
 } unsupported[] = {
-    {".gguf", "a GGUF file"},          {".bin", "a PyTorch checkpoint"},
-    {".pth", "a PyTorch checkpoint"},  {".pt", "a PyTorch checkpoint"},
-    {".ckpt", "a PyTorch checkpoint"}, {".bin.index.json", "the index of a PyTorch checkpoint"},
-    {".h5", "an HDF5 file"},           {".msgpack", "a Flax checkpoint"},
+    {".h5", "an HDF5 file"},
+    {".msgpack", "a Flax checkpoint"},
 };
 enum { N_UNSUPPORTED = sizeof unsupported / sizeof unsupported[0] };
 
@@ -74,11 +75,44 @@ struct listing {
     struct llmfp_names weights; /* *.safetensors that can be chosen */
     struct llmfp_names
         native; /* consolidated*.safetensors: the same weights in the publisher's layout */
-    const char *unsupported_name; /* the first of the first row above that has one */
+    struct llmfp_names pytorch;        /* *.bin, *.pt, *.pth, *.ckpt */
+    struct llmfp_names pytorch_native; /* consolidated* among them */
+    struct llmfp_names gguf;           /* *.gguf */
+    const char *unsupported_name;      /* the first of the first row above that has one */
     size_t unsupported_row;
     bool adapter;
     bool cache; /* the root of a download cache: the files are further down */
 };
+
+static bool is_pytorch(const char *name)
+{
+    return llmfp_ends_with(name, ".bin") || llmfp_ends_with(name, ".pt") ||
+           llmfp_ends_with(name, ".pth") || llmfp_ends_with(name, ".ckpt");
+}
+
+/* What trainers save beside the weights. */
+static bool is_training_state(const char *name)
+{
+    return strcmp(name, "training_args.bin") == 0 || strstr(name, "optim") != NULL ||
+           begins_with(name, "scheduler.") || begins_with(name, "scaler.") ||
+           begins_with(name, "rng_state") || begins_with(name, "random_states");
+}
+
+/* The list that a name belongs to, or NULL. */
+static struct llmfp_names *list_for(struct listing *listing, const char *name)
+{
+    const bool native = begins_with(name, "consolidated");
+    if (llmfp_ends_with(name, ".safetensors")) {
+        return native ? &listing->native : &listing->weights;
+    }
+    if (llmfp_ends_with(name, ".gguf")) {
+        return &listing->gguf;
+    }
+    if (strcmp(name, PYTORCH_INDEX) == 0 || (is_pytorch(name) && !is_training_state(name))) {
+        return native ? &listing->pytorch_native : &listing->pytorch;
+    }
+    return NULL;
+}
 
 static enum llmfp_status note_name(struct listing *listing, const char *entry,
                                    struct llmfp_arena *arena, struct llmfp_error *error)
@@ -88,9 +122,10 @@ static enum llmfp_status note_name(struct listing *listing, const char *entry,
         return LLMFP_OK;
     }
     listing->cache = listing->cache || strcmp(entry, "snapshots") == 0;
-    const bool weights = llmfp_ends_with(entry, ".safetensors");
+    struct llmfp_names *list = list_for(listing, entry);
     size_t row = 0;
-    while (!weights && row < N_UNSUPPORTED && !llmfp_ends_with(entry, unsupported[row].suffix)) {
+    while (list == NULL && row < N_UNSUPPORTED &&
+           !llmfp_ends_with(entry, unsupported[row].suffix)) {
         row++;
     }
     /* Hidden files are leftovers of copying and syncing tools. */
@@ -101,9 +136,8 @@ static enum llmfp_status note_name(struct listing *listing, const char *entry,
     if (name == NULL) {
         return llmfp_fail_memory(error, strlen(entry) + 1, "a file name");
     }
-    if (weights) {
-        return llmfp_names_add(
-            begins_with(name, "consolidated") ? &listing->native : &listing->weights, name, error);
+    if (list != NULL) {
+        return llmfp_names_add(list, name, error);
     }
     if (listing->unsupported_name == NULL || row < listing->unsupported_row ||
         (row == listing->unsupported_row && strcmp(name, listing->unsupported_name) < 0)) {
@@ -148,7 +182,7 @@ static enum llmfp_status fail_no_weights(const char *folder, const struct listin
     }
     if (listing->unsupported_name != NULL) {
         return llmfp_fail(error, LLMFP_CHECKPOINT,
-                          "%s holds %s, %s, which is not supported, and no safetensors files; "
+                          "%s holds %s, %s, which is not supported, and no files that are; "
                           "convert it to safetensors first",
                           folder, listing->unsupported_name,
                           unsupported[listing->unsupported_row].what);
@@ -160,24 +194,26 @@ static enum llmfp_status fail_no_weights(const char *folder, const struct listin
                           folder);
     }
     return llmfp_fail(error, LLMFP_CHECKPOINT,
-                      "%s holds no weights: there is no *.safetensors file in it", folder);
+                      "%s holds no weights: there is no *.safetensors, *.bin, *.pt, "
+                      "*.pth, *.ckpt or *.gguf file in it",
+                      folder);
 }
 
-static bool is_model_shard(const char *name)
+static bool is_shard_of(const char *name, const char *stem, const char *suffix)
 {
     struct llmfp_shard_name shard;
-    return llmfp_shard_parse(name, &shard) && shard.stem_bytes == strlen("model") &&
-           begins_with(name, "model") && strcmp(name + shard.total_end, ".safetensors") == 0;
+    return llmfp_shard_parse(name, &shard) && shard.stem_bytes == strlen(stem) &&
+           begins_with(name, stem) && strcmp(name + shard.total_end, suffix) == 0;
 }
 
-/* When there is a set of shards called `model`, keep that set only. */
-static enum llmfp_status prefer_model_set(const char *folder, struct llmfp_names *names,
-                                          struct llmfp_error *error)
+/* When there is a set of shards STEM-NUMBER-of-TOTAL.SUFFIX, keep that set only. */
+static enum llmfp_status prefer_set(const char *folder, const char *stem, const char *suffix,
+                                    struct llmfp_names *names, struct llmfp_error *error)
 {
     size_t kept = 0;
     for (size_t i = 0; i < names->n_names; i++) {
         const char *name = names->names[i];
-        if (!is_model_shard(name)) {
+        if (!is_shard_of(name, stem, suffix)) {
             continue;
         }
         if (kept > 0 && !llmfp_shard_same_set(names->names[0], name)) {
@@ -192,23 +228,78 @@ static enum llmfp_status prefer_model_set(const char *folder, struct llmfp_names
     return LLMFP_OK;
 }
 
+/* pytorch_model.bin comes first, then its index, then the shards without an index. */
+static enum llmfp_status prefer_pytorch(const char *folder, struct llmfp_names *names,
+                                        struct llmfp_error *error)
+{
+    static const char *const first[] = {"pytorch_model.bin", PYTORCH_INDEX};
+    for (size_t f = 0; f < sizeof first / sizeof first[0]; f++) {
+        for (size_t i = 0; i < names->n_names; i++) {
+            if (strcmp(names->names[i], first[f]) == 0) {
+                names->names[0] = names->names[i];
+                names->n_names = 1;
+                return LLMFP_OK;
+            }
+        }
+    }
+    return prefer_set(folder, "pytorch_model", ".bin", names, error);
+}
+
+/* Each slice has the names of all tensors, some of them cut along an axis and others whole,
+ * and no file says which. */
+static enum llmfp_status refuse_slices(const char *folder, const struct llmfp_names *names,
+                                       struct llmfp_error *error)
+{
+    if (names->n_names < 2) {
+        return LLMFP_OK;
+    }
+    return llmfp_fail(error, LLMFP_CHECKPOINT,
+                      "%s holds %zu slices of a model for as many GPUs (%s to %s), and nothing in "
+                      "them says how they fit together; give the converted checkpoint instead",
+                      folder, names->n_names, names->names[0], names->names[names->n_names - 1]);
+}
+
+static enum llmfp_status choose_from(const char *folder, struct listing *listing,
+                                     struct llmfp_names *chosen, struct llmfp_error *error)
+{
+    struct llmfp_names *const lists[] = {&listing->weights, &listing->native, &listing->pytorch,
+                                         &listing->pytorch_native, &listing->gguf};
+    enum { PYTORCH = 2, GGUF = 4 }; /* places in lists */
+    size_t i = 0;
+    while (i < GGUF && lists[i]->n_names == 0) {
+        i++;
+    }
+    *chosen = *lists[i];
+    *lists[i] = (struct llmfp_names){0};
+    llmfp_names_sort(chosen);
+    if (chosen->n_names == 0) {
+        return fail_no_weights(folder, listing, error);
+    }
+    if (i < PYTORCH) {
+        return prefer_set(folder, "model", ".safetensors", chosen, error);
+    }
+    if (i == GGUF) {
+        return gguf_check_folder(folder, chosen, error);
+    }
+    return i == PYTORCH ? prefer_pytorch(folder, chosen, error)
+                        : refuse_slices(folder, chosen, error);
+}
+
 enum llmfp_status llmfp_folder_choose(const char *folder, struct llmfp_arena *arena,
                                       struct llmfp_names *chosen, struct llmfp_error *error)
 {
     struct listing listing = {0};
     enum llmfp_status status = list_folder(folder, arena, &listing, error);
     if (status == LLMFP_OK) {
-        struct llmfp_names *from = listing.weights.n_names > 0 ? &listing.weights : &listing.native;
-        *chosen = *from;
-        *from = (struct llmfp_names){0};
-        llmfp_names_sort(chosen);
-        status = chosen->n_names == 0 ? fail_no_weights(folder, &listing, error)
-                                      : prefer_model_set(folder, chosen, error);
+        status = choose_from(folder, &listing, chosen, error);
     }
     if (status == LLMFP_OK) {
         status = llmfp_shards_complete(folder, chosen, error);
     }
     llmfp_names_clear(&listing.weights);
     llmfp_names_clear(&listing.native);
+    llmfp_names_clear(&listing.pytorch);
+    llmfp_names_clear(&listing.pytorch_native);
+    llmfp_names_clear(&listing.gguf);
     return status;
 }

@@ -27,7 +27,7 @@ void llmfp_names_sort(struct llmfp_names *names); /* by bytes */
 bool llmfp_ends_with(const char *name, const char *suffix);
 
 /* For a directory without model.safetensors and without model.safetensors.index.json:
- * choose among its other *.safetensors files, as llmfp/checkpoint.h says.       */
+ * choose among its other files, as llmfp/checkpoint.h says: weights, or one index. */
 enum llmfp_status llmfp_folder_choose(const char *folder, struct llmfp_arena *arena,
                                       struct llmfp_names *chosen,
                                       struct llmfp_error *error) LLMFP_MUST_CHECK;

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "folder.h"
 #include "llmfp/checkpoint.h"
 
 static bool starts_with(const struct llmfp_first *first, const char *magic, size_t n_bytes)
@@ -11,21 +12,20 @@ static bool starts_with(const struct llmfp_first *first, const char *magic, size
     return first->n_bytes >= n_bytes && memcmp(first->bytes, magic, n_bytes) == 0;
 }
 
-static bool detect_gguf(const struct llmfp_first *first)
+/* PyTorch's first format of all: the header of a tar archive begins with the name of
+ * the first member, filled up with NUL. */
+static bool detect_tar(const struct llmfp_first *first)
 {
-    return starts_with(first, "GGUF", 4);
-}
-
-static bool detect_zip(const struct llmfp_first *first)
-{
-    return starts_with(first, "PK\3\4", 4);
-}
-
-/* PROTO opcode and a protocol from 2 to 5. */
-static bool detect_pickle(const struct llmfp_first *first)
-{
-    return first->n_bytes >= 2 && first->bytes[0] == 0x80 && first->bytes[1] >= 2 &&
-           first->bytes[1] <= 5;
+    static const char *const members[] = {"sys_info", "storages", "tensors", "pickle"};
+    static const unsigned char nothing[LLMFP_FIRST_BYTES] = {0};
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
+        const size_t n = strlen(members[i]);
+        if (first->n_bytes == LLMFP_FIRST_BYTES && starts_with(first, members[i], n) &&
+            memcmp(first->bytes + n, nothing, LLMFP_FIRST_BYTES - n) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static bool detect_hdf5(const struct llmfp_first *first)
@@ -39,22 +39,11 @@ static bool detect_lfs_pointer(const struct llmfp_first *first)
     return starts_with(first, magic, sizeof magic - 1);
 }
 
-static const struct llmfp_format gguf = {
-    .name = "GGUF",
-    .detect = detect_gguf,
-    .refusal = "a GGUF file, which is not supported; give the safetensors checkpoint instead",
-};
-static const struct llmfp_format pytorch_zip = {
-    .name = "PyTorch",
-    .detect = detect_zip,
-    .refusal = "a zip archive (a PyTorch checkpoint), which is not supported; convert it to "
-               "safetensors first",
-};
-static const struct llmfp_format pytorch_pickle = {
-    .name = "PyTorch (old)",
-    .detect = detect_pickle,
-    .refusal = "a pickle (an old PyTorch checkpoint), which is not supported; convert it to "
-               "safetensors first",
+static const struct llmfp_format pytorch_tar = {
+    .name = "PyTorch (tar)",
+    .detect = detect_tar,
+    .refusal = "a tar archive of the first versions of PyTorch, which is not supported; load it "
+               "and save it again with a newer PyTorch",
 };
 static const struct llmfp_format hdf5 = {
     .name = "HDF5",
@@ -68,12 +57,18 @@ static const struct llmfp_format lfs_pointer = {
     .refusal = "a Git LFS pointer, not the weights themselves; fetch them with `git lfs pull`",
 };
 
-/* The first row that detects a file takes it. The first row is also the format
- * that a file is held to be when no row does, so that the message says why it is
+/* The first row that detects a file takes it. When no row does, the file is held to be
+ * of the row with its suffix, else of the first row, so that the message says why it is
  * not one. It stands before those with short magic numbers, which could also be
  * the start of its header length.                                              */
 static const struct llmfp_format *const table[] = {
-    &llmfp_format_safetensors, &gguf, &pytorch_zip, &pytorch_pickle, &hdf5, &lfs_pointer,
+    &llmfp_format_safetensors,
+    &llmfp_format_gguf,
+    &llmfp_format_pytorch,
+    &llmfp_format_pytorch_legacy,
+    &pytorch_tar,
+    &hdf5,
+    &lfs_pointer,
 };
 enum { N_FORMATS = sizeof table / sizeof table[0] };
 
@@ -92,6 +87,17 @@ const struct llmfp_format *llmfp_format_find(const char *name)
     return NULL;
 }
 
+/* What a file that no row detects is held to be. */
+static const struct llmfp_format *format_by_name(const char *path)
+{
+    for (size_t i = 0; i < N_FORMATS; i++) {
+        if (table[i]->suffix != NULL && llmfp_ends_with(path, table[i]->suffix)) {
+            return table[i];
+        }
+    }
+    return table[0];
+}
+
 static enum llmfp_status recognise(const struct llmfp_first *first,
                                    const struct llmfp_format **format, uint64_t *header_bytes,
                                    struct llmfp_error *error)
@@ -100,7 +106,7 @@ static enum llmfp_status recognise(const struct llmfp_first *first,
     while (i < N_FORMATS && !table[i]->detect(first)) {
         i++;
     }
-    *format = i < N_FORMATS ? table[i] : table[0];
+    *format = i < N_FORMATS ? table[i] : format_by_name(first->path);
     if ((*format)->refusal != NULL) {
         return llmfp_fail(error, LLMFP_CHECKPOINT, "%s is %s", first->path, (*format)->refusal);
     }

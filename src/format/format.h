@@ -25,13 +25,20 @@ struct llmfp_first {
     unsigned char bytes[LLMFP_FIRST_BYTES];
 };
 
+struct llmfp_checkpoint; /* llmfp/checkpoint.h */
+
 struct llmfp_format {
     const char *name;
+    /* How names of its files end, or NULL: a file that is not detected as any format is held
+     * to be of this one then, so that the message says why it is not.          */
+    const char *suffix;
     /* Whether a file that starts like this is of the format.                   */
     bool (*detect)(const struct llmfp_first *first);
     /* NULL, or why such a file is not read, to stand behind "PATH is ".        */
     const char *refusal;
-    /* An upper bound of the bytes that the format keeps before the data.
+    /* An upper bound of the bytes that the format keeps before the data, or, where the
+     * start of the file does not tell it, a guess: it only decides how many checkpoints
+     * are taken on together.
      * Errors: LLMFP_CHECKPOINT says why this is no file of the format.         */
     enum llmfp_status (*measure)(const struct llmfp_first *first, uint64_t *header_bytes,
                                  struct llmfp_error *error);
@@ -40,9 +47,15 @@ struct llmfp_format {
     enum llmfp_status (*read_header)(const struct llmfp_open_file *opened,
                                      struct llmfp_catalog *catalog, uint32_t file,
                                      struct llmfp_error *error);
+    /* NULL: the configuration is in config.json beside the files. Otherwise: make it from
+     * the files themselves, and check that they belong together. Local.        */
+    enum llmfp_status (*configure)(struct llmfp_checkpoint *checkpoint, struct llmfp_error *error);
 };
 
-extern const struct llmfp_format llmfp_format_safetensors; /* safetensors.c */
+extern const struct llmfp_format llmfp_format_safetensors;    /* safetensors.c */
+extern const struct llmfp_format llmfp_format_pytorch;        /* pytorch.c */
+extern const struct llmfp_format llmfp_format_pytorch_legacy; /* pytorch_legacy.c */
+extern const struct llmfp_format llmfp_format_gguf;           /* gguf.c */
 
 /* The row with this name, or NULL.                                       Local. */
 const struct llmfp_format *llmfp_format_find(const char *name);

@@ -4,6 +4,7 @@
 #include "file.h"
 #include "folder.h"
 #include "format.h"
+#include "gguf.h"
 #include "index.h"
 #include "llmfp/checkpoint.h"
 
@@ -90,6 +91,20 @@ static enum llmfp_status locate_index(const char *folder, const char *path,
     return status;
 }
 
+/* A GGUF file, which may be the first of several parts. */
+static enum llmfp_status locate_parts(const char *folder, const char *name,
+                                      struct llmfp_checkpoint *checkpoint,
+                                      struct llmfp_error *error)
+{
+    struct llmfp_names parts = {0};
+    enum llmfp_status status = gguf_parts(folder, name, &checkpoint->arena, &parts, error);
+    if (status == LLMFP_OK) {
+        status = probe_files(folder, &parts, NULL, checkpoint, error);
+    }
+    llmfp_names_clear(&parts);
+    return status;
+}
+
 static enum llmfp_status locate_file(const char *folder, const char *path,
                                      struct llmfp_checkpoint *checkpoint, struct llmfp_error *error)
 {
@@ -102,6 +117,9 @@ static enum llmfp_status locate_file(const char *folder, const char *path,
                           "%s is an adapter (LoRA or the like), not a model: merge it into its "
                           "base model first, and give the merged checkpoint",
                           path);
+    }
+    if (llmfp_ends_with(name, ".gguf")) {
+        return locate_parts(folder, name, checkpoint, error);
     }
     const struct llmfp_names one = {.names = &name, .n_names = 1};
     return probe_files(folder, &one, NULL, checkpoint, error);
@@ -130,7 +148,12 @@ static enum llmfp_status locate_folder(const char *folder, struct llmfp_checkpoi
     }
     struct llmfp_names names = {0};
     enum llmfp_status status = llmfp_folder_choose(folder, &checkpoint->arena, &names, error);
-    if (status == LLMFP_OK) {
+    if (status == LLMFP_OK && names.n_names == 1 &&
+        llmfp_ends_with(names.names[0], ".index.json")) {
+        const char *index = llmfp_path_join(&checkpoint->arena, folder, names.names[0]);
+        status = index == NULL ? llmfp_fail_memory(error, strlen(folder), "a file name")
+                               : locate_index(folder, index, checkpoint, error);
+    } else if (status == LLMFP_OK) {
         status = probe_files(folder, &names, NULL, checkpoint, error);
     }
     llmfp_names_clear(&names);
@@ -156,7 +179,11 @@ static enum llmfp_status locate(const char *path, struct llmfp_checkpoint *check
     }
     status = is_folder ? locate_folder(folder, checkpoint, error)
                        : locate_file(folder, path, checkpoint, error);
-    return status == LLMFP_OK ? read_configuration(folder, checkpoint, error) : status;
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    return checkpoint->format->configure != NULL ? checkpoint->format->configure(checkpoint, error)
+                                                 : read_configuration(folder, checkpoint, error);
 }
 
 enum llmfp_status llmfp_checkpoint_locate(const char *path, struct llmfp_checkpoint *checkpoint,

@@ -429,8 +429,9 @@ static enum llmfp_status place_tensors(const struct reading *reading, uint64_t f
 {
     const uint64_t header_bytes = LENGTH_BYTES + reading->json.n_bytes;
     const uint64_t data_bytes = file_bytes - header_bytes;
-    struct llmfp_tensor *tensors = reading->catalog->tensors + reading->first_tensor;
     const size_t n = reading->catalog->n_tensors - reading->first_tensor;
+    struct llmfp_tensor *tensors =
+        n == 0 ? NULL : reading->catalog->tensors + reading->first_tensor;
     bool sorted = true;
     for (size_t i = 1; i < n && sorted; i++) {
         sorted = by_extent(&tensors[i - 1], &tensors[i]) < 0;

@@ -335,7 +335,11 @@ static void read_flags(struct reader *reader, const struct llmfp_defaults *defau
 
 static void read_sizes(struct reader *reader, struct llmfp_configuration *configuration)
 {
-    const struct llmfp_defaults *defaults = llmfp_defaults_of(configuration->model_type);
+    /* Made from the metadata of a format that has its own: model types are others there,
+     * and no class supplies what is left out. */
+    const bool complete = read_flag(reader, reader->root, "llmfp_complete", false);
+    const struct llmfp_defaults *defaults =
+        llmfp_defaults_of(complete ? "" : configuration->model_type);
     configuration->hidden = defaults->hidden;
     configuration->heads = defaults->heads;
     configuration->experts = defaults->experts;

@@ -24,7 +24,7 @@ static void integer_from_limbs(mpz_t value, const int64_t *limbs, uint32_t n)
         if (limbs[k] >= 0) {
             mpz_add_ui(value, value, (unsigned long)limbs[k]);
         } else {
-            mpz_sub_ui(value, value, (unsigned long)-limbs[k]);
+            mpz_sub_ui(value, value, 0UL - (unsigned long)limbs[k]);
         }
     }
 }

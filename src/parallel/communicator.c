@@ -17,7 +17,7 @@ enum { MOST_EXCHANGED_BYTES = 1 << 30 }; /* MPI counts are int */
 static void abandon_silently(const struct llmfp_communicator *communicator,
                              const struct llmfp_error *error)
 {
-    MPI_Abort(communicator->handle, error->status);
+    MPI_Abort(communicator->handle, (int)error->status);
 }
 
 void llmfp_communicator_open(struct llmfp_communicator *communicator, MPI_Comm parent)

@@ -10,7 +10,8 @@
 enum {
     /* A gap of unwanted bytes shorter than this is read through: skipping it would
      * cost more than reading it. */
-    SHORTEST_GAP_BYTES = 4096
+    SHORTEST_GAP_BYTES = 4096,
+    SHOWN_BYTES = 200
 };
 
 struct cell_key {
@@ -25,6 +26,11 @@ struct llmfp_plan_work {
     uint32_t *cell_of;       /* [cells.n_keys] index into plan->cells */
     size_t cell_of_capacity;
     struct llmfp_arena arena; /* targets */
+    /* Which roles the checkpoint that is being added has: seen_in[role] is its serial number. */
+    uint32_t *seen_in;
+    size_t seen_capacity;
+    uint32_t serial;
+    size_t n_roles_here;
     size_t cell_capacity;
     size_t tensor_capacity;
     size_t segment_capacity;
@@ -43,6 +49,7 @@ void llmfp_plan_clear(struct llmfp_plan *plan)
         hash_index_clear(&plan->work->cells);
         llmfp_arena_clear(&plan->work->arena);
         free(plan->work->cell_of);
+        free(plan->work->seen_in);
         free(plan->work);
     }
     free(plan->cells);
@@ -83,17 +90,34 @@ static bool start_work(struct llmfp_plan *plan)
     return plan->work != NULL;
 }
 
+/* Count a role once a checkpoint. False without memory. */
+static bool count_role(struct llmfp_plan_work *work, uint32_t role, bool added)
+{
+    if (added) {
+        uint32_t *grown =
+            room_for_one(work->seen_in, role, &work->seen_capacity, sizeof *work->seen_in);
+        if (grown == NULL) {
+            return false;
+        }
+        work->seen_in = grown;
+        grown[role] = 0;
+    }
+    work->n_roles_here += work->seen_in[role] != work->serial;
+    work->seen_in[role] = work->serial;
+    return true;
+}
+
 /* The cell for a part, made if it is new; LLMFP_NO_CELL without memory. */
 static uint32_t cell_for(struct llmfp_plan *plan, uint32_t checkpoint,
                          const struct llmfp_part *part)
 {
     struct llmfp_plan_work *work = plan->work;
-    const uint32_t role = hash_index_add(&work->roles, part->role, strlen(part->role), NULL);
-    if (role == HASH_INDEX_NONE) {
+    bool added = false;
+    const uint32_t role = hash_index_add(&work->roles, part->role, strlen(part->role), &added);
+    if (role == HASH_INDEX_NONE || !count_role(work, role, added)) {
         return LLMFP_NO_CELL;
     }
     const struct cell_key key = {checkpoint, role, part->layer};
-    bool added = false;
     const uint32_t number = hash_index_add(&work->cells, &key, sizeof key, &added);
     if (number == HASH_INDEX_NONE) {
         return LLMFP_NO_CELL;
@@ -305,8 +329,9 @@ static bool is_scale(const char *name)
 static void note_layers(struct llmfp_tally *tally, const struct llmfp_mapping *mapping)
 {
     for (uint32_t i = 0; mapping->main_stack && i < mapping->n_parts; i++) {
-        if (mapping->parts[i].layer >= tally->n_layers) {
-            tally->n_layers = mapping->parts[i].layer + 1;
+        const int32_t layer = mapping->parts[i].layer;
+        if (layer >= tally->n_layers && layer < LLMFP_PLAN_MOST_LAYERS) {
+            tally->n_layers = layer + 1;
         }
     }
 }
@@ -319,6 +344,8 @@ static void remember_sizes(struct llmfp_plan *plan)
     work->last_segments = plan->n_segments;
     work->last_stream_bytes = plan->stream_bytes;
     work->last_additive = plan->n_additive;
+    work->serial++;
+    work->n_roles_here = 0;
 }
 
 void llmfp_plan_drop_last(struct llmfp_plan *plan)
@@ -349,6 +376,35 @@ static enum llmfp_status check_size(struct llmfp_plan *plan, struct llmfp_error 
     return LLMFP_OK;
 }
 
+/* The arrays of the results file hold every role and every layer of any model for all models:
+ * one checkpoint with absurd names must not make them absurd. */
+static enum llmfp_status check_tensor(const struct llmfp_plan *plan,
+                                      const struct llmfp_catalog *catalog,
+                                      const struct llmfp_tensor *tensor,
+                                      const struct llmfp_mapping *mapping,
+                                      struct llmfp_error *error)
+{
+    char name[SHOWN_BYTES];
+    const char *path = catalog->files[tensor->data.file].path;
+    llmfp_escape(name, sizeof name, tensor->name, strlen(tensor->name));
+    const struct llmfp_plan_target *targets = plan->tensors[plan->n_tensors - 1].targets;
+    for (uint32_t i = 0; i < mapping->n_parts; i++) {
+        if (targets[i].cell != LLMFP_NO_CELL && mapping->parts[i].layer >= LLMFP_PLAN_MOST_LAYERS) {
+            return llmfp_fail(error, LLMFP_CHECKPOINT,
+                              "%s: tensor \"%s\" names layer %d, and a model may have at most "
+                              "%d layers; leave it out with --roles",
+                              path, name, mapping->parts[i].layer, LLMFP_PLAN_MOST_LAYERS);
+        }
+    }
+    if (plan->work->n_roles_here > LLMFP_PLAN_MOST_ROLES) {
+        return llmfp_fail(error, LLMFP_CHECKPOINT,
+                          "%s: tensor \"%s\" brings the roles of this checkpoint to more than %d; "
+                          "scan it in parts with --roles",
+                          path, name, LLMFP_PLAN_MOST_ROLES);
+    }
+    return LLMFP_OK;
+}
+
 enum llmfp_status llmfp_plan_add(struct llmfp_plan *plan, uint32_t checkpoint,
                                  const struct llmfp_configuration *configuration,
                                  const struct llmfp_catalog *catalog,
@@ -364,6 +420,7 @@ enum llmfp_status llmfp_plan_add(struct llmfp_plan *plan, uint32_t checkpoint,
     enum llmfp_status status = LLMFP_OK;
     for (size_t i = 0; status == LLMFP_OK && i < catalog->n_tensors; i++) {
         const struct llmfp_tensor *tensor = &catalog->tensors[i];
+        const size_t n_before = plan->n_tensors;
         struct llmfp_mapping mapping;
         status = llmfp_roles_map(configuration, tensor, &names, &mapping, error);
         if (status != LLMFP_OK) {
@@ -378,6 +435,8 @@ enum llmfp_status llmfp_plan_add(struct llmfp_plan *plan, uint32_t checkpoint,
             count_tensor(tally, mapping.reason, tensor->data.size_bytes + side_bytes(tensor));
         } else if (!add_tensor(plan, checkpoint, tensor, &mapping, filter, tally)) {
             status = no_memory(error);
+        } else if (plan->n_tensors > n_before) {
+            status = check_tensor(plan, catalog, tensor, &mapping, error);
         }
         if (names.used_bytes > (size_t)1 << 20) { /* nothing refers to them any more */
             llmfp_arena_clear(&names);

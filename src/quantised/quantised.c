@@ -1,6 +1,7 @@
 /* quantised.c - finding codes and their scales by name, and joining them. */
 #include "llmfp/quantised.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,8 +10,21 @@
 
 /* The first that fits counts. */
 static const struct quantisation_scheme *const schemes[] = {
-    &scheme_nvfp4,          &scheme_nvfp4_divided,  &scheme_mxfp4_packed, &scheme_mxfp4,
-    &scheme_mxfp4_original, &scheme_float8_inverse, &scheme_float8,
+    &scheme_nvfp4,
+    &scheme_nvfp4_divided,
+    &scheme_mxfp4_packed,
+    &scheme_mxfp4,
+    &scheme_mxfp4_original,
+    &scheme_float8_inverse,
+    &scheme_float8,
+    &scheme_gptq,
+    &scheme_awq,
+    &scheme_qweight,
+    &scheme_packed_integers,
+    &scheme_integers,
+    &scheme_nf4,
+    &scheme_fp4,
+    &scheme_int8,
 };
 enum { N_SCHEMES = sizeof schemes / sizeof schemes[0], MOST_NAME_BYTES = 4096 };
 
@@ -33,11 +47,11 @@ static const struct llmfp_tensor *find(const struct work *work, const char *name
 {
     char other[MOST_NAME_BYTES];
     const size_t n = strlen(ending);
-    if (base_bytes + n > sizeof other) {
+    if (base_bytes + n >= sizeof other) {
         return NULL;
     }
     memcpy(other, name, base_bytes);
-    memcpy(other + base_bytes, ending, n);
+    memcpy(other + base_bytes, ending, n + 1);
     const uint32_t i = hash_index_find(&work->names, other, base_bytes + n);
     return i == HASH_INDEX_NONE ? NULL : &work->catalog->tensors[i];
 }
@@ -96,8 +110,7 @@ static enum llmfp_status name_weight(const struct work *work,
     if (weight == NULL) {
         return llmfp_fail_memory(error, base_bytes + n + 1, "a tensor name");
     }
-    memcpy(weight, name, base_bytes);
-    memcpy(weight + base_bytes, scheme->weight, n + 1);
+    (void)snprintf(weight, base_bytes + n + 1, "%.*s%s", (int)base_bytes, name, scheme->weight);
     assembly->tensor.name = weight;
     return LLMFP_OK;
 }
@@ -131,7 +144,8 @@ static enum llmfp_status put(struct work *work, struct assembly *assembly,
 
 static enum llmfp_status join(struct work *work, size_t i, struct llmfp_error *error)
 {
-    struct assembly assembly = {.settings = &work->settings, .codes = &work->catalog->tensors[i]};
+    struct assembly assembly = {
+        .catalog = work->catalog, .settings = &work->settings, .codes = &work->catalog->tensors[i]};
     if (work->used[i] || assembly.codes->n_sides > 0 || assembly.codes->run_elements != 0 ||
         assembly.codes->order != LLMFP_ORDER_ROWS) {
         return LLMFP_OK;
@@ -164,6 +178,43 @@ static enum llmfp_status index_names(struct work *work, struct llmfp_error *erro
                     : llmfp_fail_memory(error, catalog->n_tensors * 64, "the names of tensors");
 }
 
+/* Names that only packed weights have, of methods that are not read. */
+static bool is_packed_name(const char *name)
+{
+    static const char *const endings[] = {".W_q", ".q_weight",     ".codebooks",     ".Qidxs",
+                                          ".SCB", ".weight._data", ".weight_scales", ".qweight",
+                                          ".wf",  ".weight_packed"};
+    for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++) {
+        if (ends_with(name, strlen(name), endings[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What no scheme took: integers in place of a weight are codes of some other method, and a
+ * result without them would look complete. */
+static enum llmfp_status refuse_rest(const struct work *work, struct llmfp_error *error)
+{
+    const bool quantised = work->settings.method[0] != '\0';
+    for (size_t i = 0; i < work->catalog->n_tensors; i++) {
+        const struct llmfp_tensor *tensor = &work->catalog->tensors[i];
+        const bool integers = llmfp_encoding(tensor->encoding)->kind == LLMFP_KIND_INTEGER;
+        const bool packed =
+            is_packed_name(tensor->name) ||
+            (quantised && integers && ends_with(tensor->name, strlen(tensor->name), ".weight"));
+        if (packed && !work->used[i]) {
+            (void)llmfp_fail(error, LLMFP_CHECKPOINT,
+                             "it holds packed weights (%s) in a form that is not read "
+                             "(quant_method in config.json: \"%s\"); scan the checkpoint that it "
+                             "was made from",
+                             llmfp_encoding(tensor->encoding)->name, work->settings.method);
+            return fail_name(tensor, error);
+        }
+    }
+    return LLMFP_OK;
+}
+
 static void drop_used(struct work *work)
 {
     struct llmfp_catalog *catalog = work->catalog;
@@ -178,12 +229,22 @@ static void drop_used(struct work *work)
 
 /* Most checkpoints are not quantised: the names are indexed only where some name ends
  * as codes do. */
-static bool may_be_quantised(const struct llmfp_catalog *catalog)
+static bool may_be_quantised(const struct llmfp_catalog *catalog,
+                             const struct quantisation_settings *settings)
 {
+    if (settings->method[0] != '\0') {
+        return true;
+    }
     for (size_t i = 0; i < catalog->n_tensors; i++) {
         const char *name = catalog->tensors[i].name;
         const size_t length = strlen(name);
+        if (is_packed_name(name)) {
+            return true;
+        }
         for (size_t s = 0; s < N_SCHEMES; s++) {
+            if (schemes[s]->n_required == 0 && ends_with(name, length, schemes[s]->codes)) {
+                return true;
+            }
             for (unsigned k = 0; k < schemes[s]->n_required; k++) {
                 if (ends_with(name, length, schemes[s]->sides[k])) {
                     return true;
@@ -197,17 +258,20 @@ static bool may_be_quantised(const struct llmfp_catalog *catalog)
 enum llmfp_status llmfp_quantised_assemble(struct llmfp_catalog *catalog, const char *configuration,
                                            size_t configuration_bytes, struct llmfp_error *error)
 {
-    if (!may_be_quantised(catalog)) {
-        return LLMFP_OK;
-    }
     struct work work = {.catalog = catalog};
     enum llmfp_status status =
         quantisation_settings_read(configuration, configuration_bytes, &work.settings, error);
+    if (status == LLMFP_OK && !may_be_quantised(catalog, &work.settings)) {
+        return LLMFP_OK;
+    }
     if (status == LLMFP_OK) {
         status = index_names(&work, error);
     }
     for (size_t i = 0; status == LLMFP_OK && i < catalog->n_tensors; i++) {
         status = join(&work, i, error);
+    }
+    if (status == LLMFP_OK) {
+        status = refuse_rest(&work, error);
     }
     if (status == LLMFP_OK) {
         drop_used(&work);

@@ -8,13 +8,15 @@
 #include "llmfp/catalog.h"
 #include "llmfp/error.h"
 
-enum { SCHEME_MOST_SIDES = 4 };
+enum { SCHEME_MOST_SIDES = 6 };
 
 /* "quantization_config" as far as schemes ask for it; 0 and "" where it is silent.  */
 struct quantisation_settings {
     bool present;
-    char method[64]; /* quant_method */
-    char format[64]; /* format or checkpoint_format */
+    char method[64];  /* quant_method */
+    char format[64];  /* format or checkpoint_format */
+    char version[64]; /* of AWQ */
+    bool dynamic;     /* some tensors have settings of their own */
     uint64_t bits;
     int64_t group_size;  /* -1: a whole column */
     uint64_t block_rows; /* weight_block_size */
@@ -25,6 +27,7 @@ struct quantisation_settings {
  * sides are found[i] for every i that is not NULL, in this order; shape may be set to
  * up to 8 numbers of `shape`.                                                        */
 struct assembly {
+    const struct llmfp_catalog *catalog;
     const struct quantisation_settings *settings;
     const struct llmfp_tensor *codes;
     const struct llmfp_tensor *found[SCHEME_MOST_SIDES]; /* NULL: not there */
@@ -51,6 +54,13 @@ extern const struct quantisation_scheme scheme_float8, scheme_float8_inverse; /*
 extern const struct quantisation_scheme scheme_mxfp4, scheme_mxfp4_original, scheme_mxfp4_packed;
 extern const struct quantisation_scheme scheme_nvfp4; /* float4.c */
 extern const struct quantisation_scheme scheme_nvfp4_divided;
+
+extern const struct quantisation_scheme scheme_gptq, scheme_awq, scheme_qweight; /* gptq.c */
+
+extern const struct quantisation_scheme scheme_nf4, scheme_fp4, scheme_int8; /* bitsandbytes.c */
+
+/* compressed_tensors.c */
+extern const struct quantisation_scheme scheme_packed_integers, scheme_integers;
 
 /* settings.c. Read the configuration's text; unknown keys do not matter.       Local.
  * Errors: LLMFP_FATAL without memory. Text that is no JSON gives no settings: who reads

@@ -30,6 +30,12 @@ static uint64_t positive(const cJSON *item)
     return value > 0 ? (uint64_t)value : 0;
 }
 
+static const cJSON *either(const cJSON *object, const char *key, const char *other)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    return item != NULL ? item : cJSON_GetObjectItemCaseSensitive(object, other);
+}
+
 static void fill(const cJSON *root, struct quantisation_settings *settings)
 {
     const cJSON *config = cJSON_GetObjectItemCaseSensitive(root, "quantization_config");
@@ -42,8 +48,10 @@ static void fill(const cJSON *root, struct quantisation_settings *settings)
     if (settings->format[0] == '\0') {
         copy_text(settings->format, sizeof settings->format, config, "checkpoint_format");
     }
-    settings->bits = positive(cJSON_GetObjectItemCaseSensitive(config, "bits"));
-    settings->group_size = number(cJSON_GetObjectItemCaseSensitive(config, "group_size"));
+    copy_text(settings->version, sizeof settings->version, config, "version");
+    settings->dynamic = cJSON_IsObject(cJSON_GetObjectItemCaseSensitive(config, "dynamic"));
+    settings->bits = positive(either(config, "bits", "w_bit"));
+    settings->group_size = number(either(config, "group_size", "q_group_size"));
     const cJSON *block = cJSON_GetObjectItemCaseSensitive(config, "weight_block_size");
     settings->block_rows = positive(cJSON_GetArrayItem(block, 0));
     settings->block_columns = positive(cJSON_GetArrayItem(block, 1));

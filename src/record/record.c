@@ -3,7 +3,10 @@
 
 #include <string.h>
 
-enum { RECORD_VERSION = 1, FLAG_FAILED = 1, FLAG_KEPT = 2 };
+#include "role_order.h"
+#include "utf8.h"
+
+enum { LIMB_BITS = 32, RECORD_VERSION = 1, FLAG_FAILED = 1, FLAG_KEPT = 2 };
 
 void llmfp_record_clear(struct llmfp_record *record)
 {
@@ -91,6 +94,43 @@ static void unpack_tally(struct llmfp_cursor *cursor, struct llmfp_tally *tally)
     }
 }
 
+/* Whether a sum is what llmfp/record.h says. Its exponents have the range that the double of
+ * the widest encoding needs for its square, and much more. */
+static bool sum_is_sound(const struct llmfp_sum *sum)
+{
+    enum { MOST_EXPONENT = 1 << 16, MOST_LIMBS = 1 << 12 };
+    if (sum->exponent % LIMB_BITS != 0 || sum->exponent < -MOST_EXPONENT ||
+        sum->exponent > MOST_EXPONENT || sum->n_limbs > MOST_LIMBS ||
+        (sum->n_limbs == 0 && sum->exponent != 0)) {
+        return false;
+    }
+    for (uint32_t k = 0; k + 1 < sum->n_limbs; k++) {
+        if (sum->limbs[k] < 0 || sum->limbs[k] > UINT32_MAX) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What follows uses layers as indices, and takes cells of one role for neighbours. */
+static bool cells_are_sound(const struct llmfp_record *record)
+{
+    for (size_t i = 0; i < record->n_cells; i++) {
+        const struct llmfp_record_cell *cell = &record->cells[i];
+        if (cell->role[0] == '\0' || cell->layer < 0 || cell->layer >= LLMFP_PLAN_MOST_LAYERS ||
+            !sum_is_sound(&cell->sum) || !sum_is_sound(&cell->squares)) {
+            return false;
+        }
+        const struct llmfp_record_cell *before = i == 0 ? NULL : cell - 1;
+        if (before != NULL && (strcmp(before->role, cell->role) == 0
+                                   ? before->layer >= cell->layer
+                                   : llmfp_role_compare(before->role, cell->role) >= 0)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool unpack_strings(struct llmfp_record *record, struct llmfp_cursor *cursor)
 {
     const char **const strings[] = {&record->label,   &record->path,         &record->family,
@@ -98,7 +138,7 @@ static bool unpack_strings(struct llmfp_record *record, struct llmfp_cursor *cur
                                     &record->message, &record->source_digest};
     for (size_t i = 0; i < sizeof strings / sizeof strings[0]; i++) {
         *strings[i] = llmfp_cursor_string(cursor, &record->arena);
-        if (*strings[i] == NULL) {
+        if (*strings[i] == NULL || !llmfp_utf8_valid(*strings[i], strlen(*strings[i]))) {
             return false;
         }
     }
@@ -135,12 +175,13 @@ enum llmfp_status llmfp_record_unpack(struct llmfp_record *record, struct llmfp_
         record->failed = (flags & FLAG_FAILED) != 0;
         record->kept = (flags & FLAG_KEPT) != 0;
         unpack_tally(cursor, &record->tally);
-        good = unpack_cells(record, cursor);
+        good =
+            record->tally.n_layers >= 0 && unpack_cells(record, cursor) && cells_are_sound(record);
     }
     if (!good) {
         llmfp_record_clear(record);
         return llmfp_fail(error, LLMFP_FATAL,
-                          "a record of a finished checkpoint cannot be read (cut short, of another "
+                          "a record of a finished checkpoint cannot be read (damaged, of another "
                           "version, or out of memory)");
     }
     return LLMFP_OK;

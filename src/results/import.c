@@ -1,127 +1,59 @@
-/* import.c - an existing results file back into records. Rank 0 alone, without MPI-IO. */
-#include <hdf5.h>
+/* import.c - an existing results file back into records. Rank 0 alone, without MPI-IO. The
+ * file may be damaged or forged: its structure is checked first, and no cell is taken whose
+ * numbers do not follow from its exact sums. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "hdf5_error.h"
+#include "cell_check.h"
 #include "llmfp/results.h"
+#include "reading.h"
+#include "role_order.h"
 
-enum {
-    LIMB_BITS = 32,
-    MOST_LIMBS = 4096,
-    N_FILE_REASONS = LLMFP_N_REASONS - 1,
-    APPENDED_BYTES = 4 << 20
-};
+enum { APPENDED_BYTES = 4 << 20, PLACE_BYTES = 512, SHOWN_BYTES = 160 };
+
+enum { N_NUMBERS = 7, N_INTEGERS = 3, N_REALS = N_NUMBERS - N_INTEGERS };
+static const char *const number_names[N_NUMBERS] = {"count", "zeros", "nonfinite", "mean",
+                                                    "std",   "min",   "max"};
 
 struct importer {
-    const char *path;
-    hid_t file;
-    hid_t string_type;
+    struct results_file results;
+    struct findings findings;
+    char first_finding[LLMFP_ERROR_TEXT_BYTES];
     struct llmfp_error *error;
     size_t n_models;
     size_t n_roles;
     size_t n_layers;
     size_t n_cells;
-    char **roles;                /* owned by HDF5's allocator; [n_roles] */
+    const char **roles;          /* owned array, [n_roles] */
     struct llmfp_record *models; /* owned, [n_models]; strings in their arenas */
     int32_t *cells;              /* owned, [n_cells][3] */
-    hid_t numbers[7];            /* open datasets: count .. max */
+    hid_t numbers[N_NUMBERS];    /* open datasets */
     hid_t sums;
     hid_t squares;
-    uint32_t sum_limbs;
-    uint32_t square_limbs;
-    int32_t sum_exponent;
-    int32_t square_exponent;
+    struct cell_check check;
 };
-
-static enum llmfp_status fail(const struct importer *importer, const char *what)
-{
-    return hdf5_fail(importer->error, importer->path, what);
-}
 
 static enum llmfp_status damaged(const struct importer *importer, const char *what)
 {
     return llmfp_fail(importer->error, LLMFP_FATAL,
-                      "'%s': %s; it is not a results file of schema %s %s, or damaged",
-                      importer->path, what, LLMFP_SCHEMA, LLMFP_SCHEMA_VERSION);
+                      "'%s': %s; it is not a results file of schema %s %s, or damaged "
+                      "(llmfp-scan --verify says more)",
+                      importer->results.path, what, LLMFP_SCHEMA, LLMFP_SCHEMA_VERSION);
 }
 
 static enum llmfp_status no_memory(const struct importer *importer)
 {
     return llmfp_fail(importer->error, LLMFP_FATAL, "out of memory while '%s' is read",
-                      importer->path);
+                      importer->results.path);
 }
 
-/* Sizes of a dataset's axes; false when it is not there or has another rank. */
-static bool sizes_of(const struct importer *importer, const char *name, int n_axes, hsize_t *sizes)
+static void keep_first(void *context, const char *text)
 {
-    const hid_t dataset = H5Dopen2(importer->file, name, H5P_DEFAULT);
-    if (dataset < 0) {
-        return false;
+    struct importer *importer = context;
+    if (importer->first_finding[0] == '\0') {
+        (void)snprintf(importer->first_finding, sizeof importer->first_finding, "%s", text);
     }
-    const hid_t space = H5Dget_space(dataset);
-    const bool fits = H5Sget_simple_extent_ndims(space) == n_axes;
-    if (fits) {
-        H5Sget_simple_extent_dims(space, sizes, NULL);
-    }
-    H5Sclose(space);
-    H5Dclose(dataset);
-    return fits;
-}
-
-/* Read a whole dataset whose first axis has n entries. */
-static enum llmfp_status read_whole(const struct importer *importer, const char *name, hid_t type,
-                                    void *values)
-{
-    const hid_t dataset = H5Dopen2(importer->file, name, H5P_DEFAULT);
-    herr_t got = -1;
-    if (dataset >= 0) {
-        got = H5Dread(dataset, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, values);
-        H5Dclose(dataset);
-    }
-    return got < 0 ? fail(importer, "read a dataset of the existing results file") : LLMFP_OK;
-}
-
-/* Strings of a 1-D dataset of n; *strings is HDF5's memory (free_strings). */
-static enum llmfp_status read_strings(const struct importer *importer, const char *name, size_t n,
-                                      char ***strings)
-{
-    hsize_t size = 0;
-    if (!sizes_of(importer, name, 1, &size) || size != n) {
-        return damaged(importer, "a dataset of strings is missing or of another size");
-    }
-    *strings = calloc(n + 1, sizeof **strings);
-    if (*strings == NULL) {
-        return no_memory(importer);
-    }
-    return n == 0 ? LLMFP_OK : read_whole(importer, name, importer->string_type, *strings);
-}
-
-static void free_strings(char **strings, size_t n)
-{
-    for (size_t i = 0; strings != NULL && i < n; i++) {
-        H5free_memory(strings[i]);
-    }
-    free(strings);
-}
-
-static enum llmfp_status check_schema(const struct importer *importer)
-{
-    char *schema[2] = {NULL, NULL};
-    static const char *const names[2] = {"schema", "schema_version"};
-    static const char *const wanted[2] = {LLMFP_SCHEMA, LLMFP_SCHEMA_VERSION};
-    bool fits = true;
-    for (int i = 0; i < 2; i++) {
-        const hid_t attribute = H5Aopen(importer->file, names[i], H5P_DEFAULT);
-        fits = fits && attribute >= 0 &&
-               H5Aread(attribute, importer->string_type, &schema[i]) >= 0 && schema[i] != NULL &&
-               strcmp(schema[i], wanted[i]) == 0;
-        if (attribute >= 0) {
-            H5Aclose(attribute);
-        }
-        H5free_memory(schema[i]);
-    }
-    return fits ? LLMFP_OK : damaged(importer, "its schema attributes do not fit");
 }
 
 /* ---- what is one value a model ---- */
@@ -134,23 +66,22 @@ static enum llmfp_status import_strings(struct importer *importer)
     enum { STATUS = 7 };
     enum llmfp_status status = LLMFP_OK;
     for (size_t c = 0; status == LLMFP_OK && c < sizeof names / sizeof names[0]; c++) {
-        char **strings = NULL;
-        status = read_strings(importer, names[c], importer->n_models, &strings);
+        const char **strings = NULL;
+        status = results_read_strings(&importer->results, names[c], &strings);
         for (size_t i = 0; status == LLMFP_OK && i < importer->n_models; i++) {
             struct llmfp_record *record = &importer->models[i];
             const char **const fields[] = {
                 &record->label,        &record->path,   &record->family,  &record->parent,
                 &record->architecture, &record->format, &record->message, NULL,
                 &record->source_digest};
-            const char *text = strings[i] == NULL ? "" : strings[i];
             if (c == STATUS) {
-                record->failed = strcmp(text, "ok") != 0;
+                record->failed = strcmp(strings[i], "ok") != 0;
             } else {
-                *fields[c] = llmfp_arena_string(&record->arena, text, strlen(text));
+                *fields[c] = llmfp_arena_string(&record->arena, strings[i], strlen(strings[i]));
                 status = *fields[c] == NULL ? no_memory(importer) : LLMFP_OK;
             }
         }
-        free_strings(strings, importer->n_models);
+        free(strings);
     }
     return status;
 }
@@ -158,18 +89,16 @@ static enum llmfp_status import_strings(struct importer *importer)
 static enum llmfp_status import_layers(struct importer *importer)
 {
     int32_t *layers = calloc(importer->n_models + 1, sizeof *layers);
-    hsize_t size = 0;
     enum llmfp_status status = layers == NULL ? no_memory(importer) : LLMFP_OK;
-    if (status == LLMFP_OK &&
-        (!sizes_of(importer, "n_layers", 1, &size) || size != importer->n_models)) {
-        status = damaged(importer, "n_layers is missing or of another size");
-    }
     if (status == LLMFP_OK) {
-        status = read_whole(importer, "n_layers", H5T_NATIVE_INT32, layers);
+        status = results_read_all(&importer->results, "n_layers", H5T_NATIVE_INT32, layers);
     }
     for (size_t i = 0; status == LLMFP_OK && i < importer->n_models; i++) {
         importer->models[i].tally.n_layers = layers[i];
         importer->models[i].kept = true;
+        if (layers[i] < 0) {
+            status = damaged(importer, "a model has a negative number of layers");
+        }
     }
     free(layers);
     return status;
@@ -179,15 +108,10 @@ static enum llmfp_status import_layers(struct importer *importer)
 static enum llmfp_status import_numbers(struct importer *importer, const char *name, size_t n_each,
                                         void (*put)(struct llmfp_tally *, const uint64_t *))
 {
-    hsize_t sizes[2] = {0, 1};
     uint64_t *values = calloc(importer->n_models * n_each + 1, sizeof *values);
     enum llmfp_status status = values == NULL ? no_memory(importer) : LLMFP_OK;
-    if (status == LLMFP_OK && (!sizes_of(importer, name, n_each == 1 ? 1 : 2, sizes) ||
-                               sizes[0] != importer->n_models || sizes[1] != n_each)) {
-        status = damaged(importer, "a dataset of counts is missing or of another size");
-    }
     if (status == LLMFP_OK) {
-        status = read_whole(importer, name, H5T_NATIVE_UINT64, values);
+        status = results_read_all(&importer->results, name, H5T_NATIVE_UINT64, values);
     }
     for (size_t i = 0; status == LLMFP_OK && i < importer->n_models; i++) {
         put(&importer->models[i].tally, values + i * n_each);
@@ -237,81 +161,55 @@ static enum llmfp_status import_models(struct importer *importer)
 
 /* ---- cells ---- */
 
-static const char *const number_names[7] = {"count", "zeros", "nonfinite", "mean",
-                                            "std",   "min",   "max"};
-
-static enum llmfp_status read_exponent(const struct importer *importer, hid_t dataset,
-                                       int32_t *exponent)
+static bool in_order(const int32_t *a, const int32_t *b)
 {
-    const hid_t attribute = H5Aopen(dataset, "exponent", H5P_DEFAULT);
-    const bool got = attribute >= 0 && H5Aread(attribute, H5T_NATIVE_INT32, exponent) >= 0;
-    if (attribute >= 0) {
-        H5Aclose(attribute);
+    for (int i = 0; i < N_COORDINATES; i++) {
+        if (a[i] != b[i]) {
+            return a[i] < b[i];
+        }
     }
-    return got && *exponent % LIMB_BITS == 0
-               ? LLMFP_OK
-               : damaged(importer, "an exponent of the exact sums is missing or wrong");
+    return false;
+}
+
+static enum llmfp_status check_rows(const struct importer *importer)
+{
+    const size_t most[N_COORDINATES] = {importer->n_models, importer->n_roles, importer->n_layers};
+    for (size_t k = 0; k < importer->n_cells; k++) {
+        const int32_t *row = importer->cells + N_COORDINATES * k;
+        for (int i = 0; i < N_COORDINATES; i++) {
+            if (row[i] < 0 || (size_t)row[i] >= most[i]) {
+                return damaged(importer, "a row of the exact sums is out of range");
+            }
+        }
+        if (k > 0 && !in_order(row - N_COORDINATES, row)) {
+            return damaged(importer, "the rows of the exact sums are not in order");
+        }
+    }
+    return LLMFP_OK;
 }
 
 static enum llmfp_status open_cells(struct importer *importer)
 {
-    hsize_t cells[2] = {0, 0};
-    hsize_t sums[2] = {0, 0};
-    hsize_t squares[2] = {0, 0};
-    if (!sizes_of(importer, "exact/cell", 2, cells) || cells[1] != 3 ||
-        !sizes_of(importer, "exact/sum", 2, sums) || sums[0] != cells[0] || sums[1] == 0 ||
-        sums[1] > MOST_LIMBS || !sizes_of(importer, "exact/sum_squares", 2, squares) ||
-        squares[0] != cells[0] || squares[1] == 0 || squares[1] > MOST_LIMBS) {
-        return damaged(importer, "the exact sums are missing or their sizes do not fit");
+    for (int i = 0; i < N_NUMBERS; i++) {
+        importer->numbers[i] = results_open(&importer->results, number_names[i]);
     }
-    importer->n_cells = (size_t)cells[0];
-    importer->sum_limbs = (uint32_t)sums[1];
-    importer->square_limbs = (uint32_t)squares[1];
-    importer->cells = calloc(importer->n_cells * 3 + 1, sizeof *importer->cells);
-    if (importer->cells == NULL) {
+    importer->sums = results_open(&importer->results, "exact/sum");
+    importer->squares = results_open(&importer->results, "exact/sum_squares");
+    importer->n_cells = (size_t)importer->results.length[AXIS_ROW];
+    importer->cells = calloc(importer->n_cells * N_COORDINATES + 1, sizeof *importer->cells);
+    if (importer->cells == NULL || !cell_check_begin(&importer->check, &importer->results)) {
         return no_memory(importer);
     }
-    for (int i = 0; i < 7; i++) {
-        hsize_t sizes[3];
-        if (!sizes_of(importer, number_names[i], 3, sizes) || sizes[0] != importer->n_models ||
-            sizes[1] != importer->n_roles || sizes[2] != importer->n_layers) {
-            return damaged(importer, "an array over models, roles and layers does not fit");
-        }
-        importer->numbers[i] = H5Dopen2(importer->file, number_names[i], H5P_DEFAULT);
-    }
-    importer->sums = H5Dopen2(importer->file, "exact/sum", H5P_DEFAULT);
-    importer->squares = H5Dopen2(importer->file, "exact/sum_squares", H5P_DEFAULT);
-    enum llmfp_status status = read_exponent(importer, importer->sums, &importer->sum_exponent);
-    if (status == LLMFP_OK) {
-        status = read_exponent(importer, importer->squares, &importer->square_exponent);
-    }
-    return status != LLMFP_OK || importer->n_cells == 0
-               ? status
-               : read_whole(importer, "exact/cell", H5T_NATIVE_INT32, importer->cells);
-}
-
-/* Read rows start .. start + n - 1 of a dataset into memory. */
-static bool read_rows(hid_t dataset, hid_t type, int n_axes, const hsize_t *start,
-                      const hsize_t *count, void *values)
-{
-    hsize_t n = 1;
-    for (int i = 0; i < n_axes; i++) {
-        n *= count[i];
-    }
-    const hid_t in_file = H5Dget_space(dataset);
-    const hid_t in_memory = H5Screate_simple(1, &n, NULL);
-    const bool got = H5Sselect_hyperslab(in_file, H5S_SELECT_SET, start, NULL, count, NULL) >= 0 &&
-                     H5Dread(dataset, type, in_memory, in_file, H5P_DEFAULT, values) >= 0;
-    H5Sclose(in_memory);
-    H5Sclose(in_file);
-    return got;
+    const enum llmfp_status status =
+        results_read_all(&importer->results, "exact/cell", H5T_NATIVE_INT32, importer->cells);
+    return status == LLMFP_OK ? check_rows(importer) : status;
 }
 
 /* All numbers of one model, and the limbs of its cells. */
 struct one_model {
-    uint64_t *integers; /* [3][n_roles * n_layers] */
-    double *reals;      /* [4][n_roles * n_layers] */
-    int64_t *sums;      /* [n_cells of the model][sum_limbs] */
+    uint64_t *integers; /* [N_INTEGERS][n_roles * n_layers] */
+    double *reals;      /* [N_REALS][n_roles * n_layers] */
+    int64_t *sums;      /* [n_cells of the model][limbs] */
     int64_t *squares;
 };
 
@@ -326,71 +224,109 @@ static void clear_one(struct one_model *one)
 static enum llmfp_status read_one(const struct importer *importer, size_t model, size_t first,
                                   size_t n, struct one_model *one)
 {
+    const struct results_file *results = &importer->results;
     const size_t plane = importer->n_roles * importer->n_layers;
-    one->integers = calloc(3 * plane + 1, sizeof *one->integers);
-    one->reals = calloc(4 * plane + 1, sizeof *one->reals);
-    one->sums = calloc(n * importer->sum_limbs + 1, sizeof *one->sums);
-    one->squares = calloc(n * importer->square_limbs + 1, sizeof *one->squares);
+    const hsize_t row[] = {first, 0};
+    const hsize_t of_sums[] = {n, results->length[AXIS_SUM_LIMB]};
+    const hsize_t of_squares[] = {n, results->length[AXIS_SQUARE_LIMB]};
+    one->integers = calloc(N_INTEGERS * plane + 1, sizeof *one->integers);
+    one->reals = calloc(N_REALS * plane + 1, sizeof *one->reals);
+    one->sums = calloc(n * of_sums[1] + 1, sizeof *one->sums);
+    one->squares = calloc(n * of_squares[1] + 1, sizeof *one->squares);
     if (one->integers == NULL || one->reals == NULL || one->sums == NULL || one->squares == NULL) {
         return no_memory(importer);
     }
     const hsize_t start[] = {model, 0, 0};
     const hsize_t count[] = {1, importer->n_roles, importer->n_layers};
-    bool got = true;
-    for (size_t i = 0; i < 7; i++) {
-        void *values =
-            i < 3 ? (void *)(one->integers + i * plane) : (void *)(one->reals + (i - 3) * plane);
-        got = got && read_rows(importer->numbers[i], i < 3 ? H5T_NATIVE_UINT64 : H5T_NATIVE_DOUBLE,
-                               3, start, count, values);
+    enum llmfp_status status = LLMFP_OK;
+    for (size_t i = 0; status == LLMFP_OK && i < N_NUMBERS; i++) {
+        const bool is_integer = i < N_INTEGERS;
+        void *values = is_integer ? (void *)(one->integers + i * plane)
+                                  : (void *)(one->reals + (i - N_INTEGERS) * plane);
+        status = results_read(results, importer->numbers[i],
+                              is_integer ? H5T_NATIVE_UINT64 : H5T_NATIVE_DOUBLE, 3, start, count,
+                              values);
     }
-    const hsize_t row[] = {first, 0};
-    const hsize_t of_sums[] = {n, importer->sum_limbs};
-    const hsize_t of_squares[] = {n, importer->square_limbs};
-    got = got && read_rows(importer->sums, H5T_NATIVE_INT64, 2, row, of_sums, one->sums) &&
-          read_rows(importer->squares, H5T_NATIVE_INT64, 2, row, of_squares, one->squares);
-    return got ? LLMFP_OK : fail(importer, "read the cells of the existing results file");
+    if (status == LLMFP_OK) {
+        status =
+            results_read(results, importer->sums, H5T_NATIVE_INT64, 2, row, of_sums, one->sums);
+    }
+    if (status == LLMFP_OK) {
+        status = results_read(results, importer->squares, H5T_NATIVE_INT64, 2, row, of_squares,
+                              one->squares);
+    }
+    return status;
 }
 
-static bool limbs_fit(const int64_t *limbs, uint32_t n)
+/* The cell of row `where`; its sums are still as they are in the file. */
+static struct claimed_cell claimed_at(const struct importer *importer, const int32_t *where,
+                                      const struct one_model *one, size_t k)
 {
-    for (uint32_t k = 0; k + 1 < n; k++) {
-        if (limbs[k] < 0 || limbs[k] > UINT32_MAX) {
-            return false;
-        }
-    }
-    return true;
+    const size_t plane = importer->n_roles * importer->n_layers;
+    const size_t at = (size_t)where[1] * importer->n_layers + (size_t)where[2];
+    return (struct claimed_cell){.statistics = {.count = one->integers[at],
+                                                .zeros = one->integers[plane + at],
+                                                .nonfinite = one->integers[2 * plane + at],
+                                                .mean = one->reals[at],
+                                                .std = one->reals[plane + at],
+                                                .min = one->reals[2 * plane + at],
+                                                .max = one->reals[3 * plane + at]},
+                                 .sum = one->sums + k * importer->results.length[AXIS_SUM_LIMB],
+                                 .squares =
+                                     one->squares + k * importer->results.length[AXIS_SQUARE_LIMB]};
+}
+
+static enum llmfp_status check_cell(struct importer *importer, const struct llmfp_record *record,
+                                    const int32_t *where, const struct claimed_cell *claimed)
+{
+    char label[SHOWN_BYTES];
+    char role[SHOWN_BYTES];
+    char place[PLACE_BYTES];
+    llmfp_escape(label, sizeof label, record->label, strlen(record->label));
+    llmfp_escape(role, sizeof role, importer->roles[where[1]], strlen(importer->roles[where[1]]));
+    (void)snprintf(place, sizeof place, "model %s, role %s, layer %d", label, role, where[2]);
+    cell_check(&importer->check, claimed, place, &importer->findings);
+    return findings_total(&importer->findings) == 0 ? LLMFP_OK
+                                                    : damaged(importer, importer->first_finding);
+}
+
+static int by_role_and_layer(const void *item_a, const void *item_b)
+{
+    const struct llmfp_record_cell *a = item_a;
+    const struct llmfp_record_cell *b = item_b;
+    const int order = strcmp(a->role, b->role) == 0 ? 0 : llmfp_role_compare(a->role, b->role);
+    return order != 0 ? order : (a->layer > b->layer) - (a->layer < b->layer);
 }
 
 /* Fill record->cells from what was read. Limbs stay borrowed from `one`. */
-static enum llmfp_status fill_record(const struct importer *importer, struct llmfp_record *record,
+static enum llmfp_status fill_record(struct importer *importer, struct llmfp_record *record,
                                      size_t first, size_t n, struct one_model *one)
 {
-    const size_t plane = importer->n_roles * importer->n_layers;
+    const struct results_file *results = &importer->results;
+    const uint32_t sum_limbs = (uint32_t)results->length[AXIS_SUM_LIMB];
+    const uint32_t square_limbs = (uint32_t)results->length[AXIS_SQUARE_LIMB];
     record->cells = llmfp_arena_new(&record->arena, n * sizeof *record->cells);
     if (record->cells == NULL) {
         return no_memory(importer);
     }
     for (size_t k = 0; k < n; k++) {
-        const int32_t *where = importer->cells + 3 * (first + k);
-        int64_t *sum = one->sums + k * importer->sum_limbs;
-        int64_t *squares = one->squares + k * importer->square_limbs;
-        if (where[1] < 0 || (size_t)where[1] >= importer->n_roles || where[2] < 0 ||
-            (size_t)where[2] >= importer->n_layers || !limbs_fit(sum, importer->sum_limbs) ||
-            !limbs_fit(squares, importer->square_limbs)) {
-            return damaged(importer, "a row of the exact sums is out of range");
+        const int32_t *where = importer->cells + N_COORDINATES * (first + k);
+        const struct claimed_cell claimed = claimed_at(importer, where, one, k);
+        const enum llmfp_status status = check_cell(importer, record, where, &claimed);
+        if (status != LLMFP_OK) {
+            return status;
         }
-        const size_t at = (size_t)where[1] * importer->n_layers + (size_t)where[2];
         record->cells[k] = (struct llmfp_record_cell){
             .role = importer->roles[where[1]],
             .layer = where[2],
-            .statistics = {one->integers[at], one->integers[plane + at],
-                           one->integers[2 * plane + at], one->reals[at], one->reals[plane + at],
-                           one->reals[2 * plane + at], one->reals[3 * plane + at]},
-            .sum = llmfp_sum_shortest(sum, importer->sum_limbs, importer->sum_exponent),
-            .squares =
-                llmfp_sum_shortest(squares, importer->square_limbs, importer->square_exponent),
+            .statistics = claimed.statistics,
+            .sum = llmfp_sum_shortest(one->sums + k * sum_limbs, sum_limbs, results->sum_exponent),
+            .squares = llmfp_sum_shortest(one->squares + k * square_limbs, square_limbs,
+                                          results->square_exponent),
         };
     }
+    /* A file of another version of this program may have its roles in another order. */
+    qsort(record->cells, n, sizeof *record->cells, by_role_and_layer);
     record->n_cells = n;
     return LLMFP_OK;
 }
@@ -399,7 +335,8 @@ static enum llmfp_status fill_record(const struct importer *importer, struct llm
 static size_t rows_of(const struct importer *importer, size_t model, size_t first)
 {
     size_t n = 0;
-    while (first + n < importer->n_cells && importer->cells[3 * (first + n)] == (int32_t)model) {
+    while (first + n < importer->n_cells &&
+           importer->cells[N_COORDINATES * (first + n)] == (int32_t)model) {
         n++;
     }
     return n;
@@ -413,7 +350,10 @@ static enum llmfp_status frame_model(struct importer *importer, size_t model, si
     struct one_model one = {0};
     struct llmfp_record *record = &importer->models[model];
     enum llmfp_status status = LLMFP_OK;
-    if (n > 0) {
+    if (n > 0 && record->failed) {
+        status = damaged(importer, "a failed model has cells");
+    }
+    if (status == LLMFP_OK && n > 0) {
         status = read_one(importer, model, first, n, &one);
     }
     if (status == LLMFP_OK && n > 0) {
@@ -447,9 +387,6 @@ static enum llmfp_status append_models(struct importer *importer, struct llmfp_j
         }
     }
     llmfp_buffer_clear(&frames);
-    if (status == LLMFP_OK && first != importer->n_cells) {
-        status = damaged(importer, "the rows of the exact sums are not in order");
-    }
     return status;
 }
 
@@ -458,28 +395,23 @@ static enum llmfp_status append_models(struct importer *importer, struct llmfp_j
 static enum llmfp_status import_everything(struct importer *importer, struct llmfp_journal *journal,
                                            struct llmfp_journal_place **places)
 {
-    hsize_t n_models = 0;
-    hsize_t n_roles = 0;
-    hsize_t n_layers = 0;
-    enum llmfp_status status = check_schema(importer);
-    if (status != LLMFP_OK) {
-        return status;
+    if (!results_check_structure(&importer->results, &importer->findings)) {
+        return damaged(importer, importer->first_finding);
     }
-    if (!sizes_of(importer, "model", 1, &n_models) || !sizes_of(importer, "role", 1, &n_roles) ||
-        !sizes_of(importer, "layer", 1, &n_layers)) {
-        return damaged(importer, "a dimension scale is missing");
-    }
-    importer->n_models = (size_t)n_models;
-    importer->n_roles = (size_t)n_roles;
-    importer->n_layers = (size_t)n_layers;
+    importer->n_models = (size_t)importer->results.length[AXIS_MODEL];
+    importer->n_roles = (size_t)importer->results.length[AXIS_ROLE];
+    importer->n_layers = (size_t)importer->results.length[AXIS_LAYER];
+    /* Scales that are missing, or datasets of others, do no harm. */
+    importer->findings = (struct findings){.tell = keep_first, .context = importer};
+    importer->first_finding[0] = '\0';
     importer->models = calloc(importer->n_models + 1, sizeof *importer->models);
     *places = calloc(importer->n_models + 1, sizeof **places);
     if (importer->models == NULL || *places == NULL) {
         return no_memory(importer);
     }
-    status = import_models(importer);
+    enum llmfp_status status = import_models(importer);
     if (status == LLMFP_OK) {
-        status = read_strings(importer, "role", importer->n_roles, &importer->roles);
+        status = results_read_strings(&importer->results, "role", &importer->roles);
     }
     if (status == LLMFP_OK) {
         status = open_cells(importer);
@@ -489,40 +421,38 @@ static enum llmfp_status import_everything(struct importer *importer, struct llm
 
 static void close_importer(struct importer *importer)
 {
-    hid_t datasets[9];
-    memcpy(datasets, importer->numbers, sizeof importer->numbers);
-    datasets[7] = importer->sums;
-    datasets[8] = importer->squares;
-    for (int i = 0; i < 9; i++) {
-        if (datasets[i] > 0) {
-            H5Dclose(datasets[i]);
+    for (int i = 0; i < N_NUMBERS; i++) {
+        if (importer->numbers[i] > 0) {
+            H5Dclose(importer->numbers[i]);
         }
     }
-    free_strings(importer->roles, importer->n_roles);
+    if (importer->sums > 0) {
+        H5Dclose(importer->sums);
+    }
+    if (importer->squares > 0) {
+        H5Dclose(importer->squares);
+    }
     for (size_t i = 0; importer->models != NULL && i < importer->n_models; i++) {
         llmfp_record_clear(&importer->models[i]);
     }
     free(importer->models);
     free(importer->cells);
-    H5Tclose(importer->string_type);
-    if (importer->file >= 0) {
-        H5Fclose(importer->file);
-    }
+    free(importer->roles);
+    cell_check_end(&importer->check);
+    results_file_close(&importer->results);
 }
 
 enum llmfp_status llmfp_results_import(const char *path, struct llmfp_journal *journal,
                                        struct llmfp_journal_place **places, size_t *n_models,
                                        struct llmfp_error *error)
 {
-    hdf5_be_quiet();
-    struct importer importer = {.path = path, .error = error};
+    struct importer importer = {.error = error};
+    importer.findings = (struct findings){.tell = keep_first, .context = &importer};
     *places = NULL;
-    importer.string_type = H5Tcopy(H5T_C_S1);
-    H5Tset_size(importer.string_type, H5T_VARIABLE);
-    H5Tset_cset(importer.string_type, H5T_CSET_UTF8);
-    importer.file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
-    enum llmfp_status status = importer.file < 0 ? fail(&importer, "open the existing results file")
-                                                 : import_everything(&importer, journal, places);
+    enum llmfp_status status = results_file_open(&importer.results, path, error);
+    if (status == LLMFP_OK) {
+        status = import_everything(&importer, journal, places);
+    }
     *n_models = importer.n_models;
     close_importer(&importer);
     if (status != LLMFP_OK) {

@@ -9,46 +9,7 @@
 #include "hdf5_error.h"
 #include "llmfp/results.h"
 #include "llmfp/roles.h"
-
-enum type { TYPE_STRING, TYPE_INT32, TYPE_INT64, TYPE_UINT64, TYPE_FLOAT64 };
-
-enum { MOST_AXES = 3 };
-
-struct dataset {
-    const char *name;
-    enum type type;
-    int n_axes;
-    enum schema_axis axes[MOST_AXES];
-};
-
-/* The scales, by axis: names of the dimensions, too. */
-static const struct dataset scales[N_AXES] = {
-    [AXIS_MODEL] = {"model", TYPE_STRING, 1, {AXIS_MODEL}},
-    [AXIS_ROLE] = {"role", TYPE_STRING, 1, {AXIS_ROLE}},
-    [AXIS_LAYER] = {"layer", TYPE_INT32, 1, {AXIS_LAYER}},
-    [AXIS_REASON] = {"unscanned_reason", TYPE_STRING, 1, {AXIS_REASON}},
-    [AXIS_ROW] = {"exact/row", TYPE_INT64, 1, {AXIS_ROW}},
-    [AXIS_COORDINATE] = {"exact/coordinate", TYPE_STRING, 1, {AXIS_COORDINATE}},
-    [AXIS_SUM_LIMB] = {"exact/sum_limb", TYPE_INT32, 1, {AXIS_SUM_LIMB}},
-    [AXIS_SQUARE_LIMB] = {"exact/sum_squares_limb", TYPE_INT32, 1, {AXIS_SQUARE_LIMB}},
-};
-
-/* Filled by all ranks later. */
-static const struct dataset arrays[] = {
-    {"count", TYPE_UINT64, 3, {AXIS_MODEL, AXIS_ROLE, AXIS_LAYER}},
-    {"zeros", TYPE_UINT64, 3, {AXIS_MODEL, AXIS_ROLE, AXIS_LAYER}},
-    {"nonfinite", TYPE_UINT64, 3, {AXIS_MODEL, AXIS_ROLE, AXIS_LAYER}},
-    {"mean", TYPE_FLOAT64, 3, {AXIS_MODEL, AXIS_ROLE, AXIS_LAYER}},
-    {"std", TYPE_FLOAT64, 3, {AXIS_MODEL, AXIS_ROLE, AXIS_LAYER}},
-    {"min", TYPE_FLOAT64, 3, {AXIS_MODEL, AXIS_ROLE, AXIS_LAYER}},
-    {"max", TYPE_FLOAT64, 3, {AXIS_MODEL, AXIS_ROLE, AXIS_LAYER}},
-    {"signature", TYPE_FLOAT64, 3, {AXIS_MODEL, AXIS_ROLE, AXIS_LAYER}},
-    {"correlation", TYPE_FLOAT64, 3, {AXIS_ROLE, AXIS_MODEL, AXIS_MODEL}},
-    {"correlation_qkvo", TYPE_FLOAT64, 2, {AXIS_MODEL, AXIS_MODEL}},
-    {"exact/cell", TYPE_INT32, 2, {AXIS_ROW, AXIS_COORDINATE}},
-    {"exact/sum", TYPE_INT64, 2, {AXIS_ROW, AXIS_SUM_LIMB}},
-    {"exact/sum_squares", TYPE_INT64, 2, {AXIS_ROW, AXIS_SQUARE_LIMB}},
-};
+#include "schema_table.h"
 
 /* HDF5 objects while the file is made. `path` is for messages. */
 struct maker {
@@ -65,7 +26,7 @@ static enum llmfp_status fail(const struct maker *maker, const char *what)
     return hdf5_fail(maker->error, maker->path, what);
 }
 
-static hid_t type_in_file(const struct maker *maker, enum type type)
+static hid_t type_in_file(const struct maker *maker, enum schema_type type)
 {
     switch (type) {
     case TYPE_STRING:
@@ -82,7 +43,7 @@ static hid_t type_in_file(const struct maker *maker, enum type type)
     return H5T_IEEE_F64LE;
 }
 
-static hid_t type_in_memory(const struct maker *maker, enum type type)
+static hid_t type_in_memory(const struct maker *maker, enum schema_type type)
 {
     switch (type) {
     case TYPE_STRING:
@@ -102,7 +63,7 @@ static hid_t type_in_memory(const struct maker *maker, enum type type)
 /* Space in the file is set aside at once, unfilled: every element is written later, by
  * many ranks, and none of them may have to allocate. No times: equal scans give equal
  * datasets. */
-static hid_t creation_properties(enum type type)
+static hid_t creation_properties(enum schema_type type)
 {
     const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     if (properties >= 0) {
@@ -116,10 +77,10 @@ static hid_t creation_properties(enum type type)
 }
 
 /* Create a dataset; write `values` unless NULL; leave it open in *made. */
-static enum llmfp_status make_dataset(struct maker *maker, const struct dataset *dataset,
+static enum llmfp_status make_dataset(struct maker *maker, const struct schema_dataset *dataset,
                                       const void *values, hid_t *made)
 {
-    hsize_t size[MOST_AXES];
+    hsize_t size[SCHEMA_MOST_AXES];
     hsize_t n = 1;
     for (int i = 0; i < dataset->n_axes; i++) {
         size[i] = maker->content->length[dataset->axes[i]];
@@ -140,7 +101,7 @@ static enum llmfp_status make_dataset(struct maker *maker, const struct dataset 
 }
 
 /* Create a dataset, attach its scales, close it. */
-static enum llmfp_status make_array(struct maker *maker, const struct dataset *dataset,
+static enum llmfp_status make_array(struct maker *maker, const struct schema_dataset *dataset,
                                     const void *values)
 {
     hid_t made = H5I_INVALID_HID;
@@ -158,7 +119,7 @@ static enum llmfp_status make_array(struct maker *maker, const struct dataset *d
 
 static enum llmfp_status make_scale(struct maker *maker, enum schema_axis axis, const void *values)
 {
-    const struct dataset *dataset = &scales[axis];
+    const struct schema_dataset *dataset = schema_scale(axis);
     const char *slash = strrchr(dataset->name, '/');
     enum llmfp_status status = make_dataset(maker, dataset, values, &maker->scale[axis]);
     if (status == LLMFP_OK &&
@@ -172,7 +133,7 @@ static enum llmfp_status make_scale(struct maker *maker, enum schema_axis axis, 
 static enum llmfp_status make_counting_scale(struct maker *maker, enum schema_axis axis)
 {
     const size_t n = (size_t)maker->content->length[axis];
-    const bool wide = scales[axis].type == TYPE_INT64;
+    const bool wide = schema_scale(axis)->type == TYPE_INT64;
     int64_t *values = calloc(n + 1, sizeof *values); /* wide enough for both types */
     if (values == NULL) {
         return llmfp_fail_memory(maker->error, n * sizeof *values, "a dimension scale");
@@ -241,10 +202,6 @@ static const char **strings_of_models(const struct schema_content *content,
 
 static enum llmfp_status make_scales(struct maker *maker)
 {
-    static const char *const coordinates[] = {"model", "role", "layer"};
-    /* Behind LLMFP_SCANNED, in the order of enum llmfp_reason. Fixed by the schema. */
-    static const char *const reasons[N_FILE_REASONS] = {
-        "no role", "integer or boolean", "no kernel for encoding", "role not wanted"};
     const char **labels = strings_of_models(maker->content, label_of);
     enum llmfp_status status =
         labels == NULL ? llmfp_fail_memory(maker->error, 0, "labels") : LLMFP_OK;
@@ -255,10 +212,10 @@ static enum llmfp_status make_scales(struct maker *maker)
         status = make_scale(maker, AXIS_ROLE, maker->content->roles);
     }
     if (status == LLMFP_OK) {
-        status = make_scale(maker, AXIS_REASON, reasons);
+        status = make_scale(maker, AXIS_REASON, schema_reasons);
     }
     if (status == LLMFP_OK) {
-        status = make_scale(maker, AXIS_COORDINATE, coordinates);
+        status = make_scale(maker, AXIS_COORDINATE, schema_coordinates);
     }
     static const enum schema_axis counting[] = {AXIS_LAYER, AXIS_ROW, AXIS_SUM_LIMB,
                                                 AXIS_SQUARE_LIMB};
@@ -292,8 +249,7 @@ static enum llmfp_status make_strings(struct maker *maker)
         if (strings == NULL) {
             return llmfp_fail_memory(maker->error, 0, "strings of the results file");
         }
-        const struct dataset dataset = {columns[i].name, TYPE_STRING, 1, {AXIS_MODEL}};
-        status = make_array(maker, &dataset, strings);
+        status = make_array(maker, schema_find(columns[i].name), strings);
         free(strings);
     }
     return status;
@@ -322,13 +278,11 @@ static enum llmfp_status make_numbers(struct maker *maker)
             numbers[n + i] = tally->size_bytes;
             numbers[2 * n + i] = unmapped_bytes(tally);
         }
-        const struct dataset dataset = {"n_layers", TYPE_INT32, 1, {AXIS_MODEL}};
-        status = make_array(maker, &dataset, layers);
+        status = make_array(maker, schema_find("n_layers"), layers);
     }
     static const char *const names[] = {"parameters", "bytes", "unmapped_bytes"};
     for (size_t i = 0; status == LLMFP_OK && i < 3; i++) {
-        const struct dataset dataset = {names[i], TYPE_UINT64, 1, {AXIS_MODEL}};
-        status = make_array(maker, &dataset, numbers + i * n);
+        status = make_array(maker, schema_find(names[i]), numbers + i * n);
     }
     free(layers);
     free(numbers);
@@ -350,12 +304,9 @@ static enum llmfp_status make_unscanned(struct maker *maker)
             bytes[i * N_FILE_REASONS + k] = tally->bytes[k + 1];
         }
     }
-    const struct dataset of_tensors = {
-        "unscanned_tensors", TYPE_UINT64, 2, {AXIS_MODEL, AXIS_REASON}};
-    const struct dataset of_bytes = {"unscanned_bytes", TYPE_UINT64, 2, {AXIS_MODEL, AXIS_REASON}};
-    enum llmfp_status status = make_array(maker, &of_tensors, tensors);
+    enum llmfp_status status = make_array(maker, schema_find("unscanned_tensors"), tensors);
     if (status == LLMFP_OK) {
-        status = make_array(maker, &of_bytes, bytes);
+        status = make_array(maker, schema_find("unscanned_bytes"), bytes);
     }
     free(tensors);
     return status;
@@ -429,8 +380,10 @@ static enum llmfp_status make_everything(struct maker *maker)
     if (status == LLMFP_OK) {
         status = make_unscanned(maker);
     }
-    for (size_t i = 0; status == LLMFP_OK && i < sizeof arrays / sizeof arrays[0]; i++) {
-        status = make_array(maker, &arrays[i], NULL);
+    for (size_t i = 0; status == LLMFP_OK && i < schema_n_datasets; i++) {
+        if (schema_datasets[i].filled_later) {
+            status = make_array(maker, &schema_datasets[i], NULL);
+        }
     }
     if (status == LLMFP_OK) {
         status = make_exponent(maker, "exact/sum", maker->content->sum_exponent);

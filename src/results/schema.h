@@ -7,22 +7,7 @@
 
 #include "llmfp/error.h"
 #include "llmfp/record.h"
-
-/* Axes; each has one dimension scale. */
-enum schema_axis {
-    AXIS_MODEL,
-    AXIS_ROLE,
-    AXIS_LAYER,
-    AXIS_REASON,
-    AXIS_ROW,
-    AXIS_COORDINATE,
-    AXIS_SUM_LIMB,
-    AXIS_SQUARE_LIMB,
-    N_AXES
-};
-
-/* Why something is not scanned, as the file counts it: the reasons but LLMFP_SCANNED. */
-enum { N_FILE_REASONS = LLMFP_N_REASONS - 1 };
+#include "schema_table.h"
 
 struct schema_content {
     uint64_t length[N_AXES];

@@ -337,14 +337,19 @@ uint64_t llmfp_batch_fingerprint(const struct llmfp_checkpoint *files)
     return fingerprint == 0 ? 1 : fingerprint; /* 0 means "none" */
 }
 
-static void digest_files(struct llmfp_batch_checkpoint *checkpoint)
+uint64_t llmfp_batch_digest(const struct llmfp_catalog *catalog)
 {
     uint64_t digest = 0;
-    for (size_t f = 0; f < checkpoint->catalog.n_files; f++) {
-        const struct llmfp_file *file = &checkpoint->catalog.files[f];
+    for (size_t f = 0; f < catalog->n_files; f++) {
+        const struct llmfp_file *file = &catalog->files[f];
         digest = mix(mix(mix_name(digest, file->path), file->size_bytes), file->digest);
     }
-    checkpoint->digest = digest;
+    return digest;
+}
+
+static void digest_files(struct llmfp_batch_checkpoint *checkpoint)
+{
+    checkpoint->digest = llmfp_batch_digest(&checkpoint->catalog);
     checkpoint->fingerprint = llmfp_batch_fingerprint(&checkpoint->files);
 }
 
@@ -408,25 +413,31 @@ static enum llmfp_status check_indexes(const struct llmfp_communicator *communic
 
 /* Codes and their scales become one tensor. After the indexes, which speak of the tensors
  * as they are stored; every rank does the same. */
-static enum llmfp_status assemble_quantised(struct llmfp_batch *batch, struct llmfp_error *error)
+static enum llmfp_status assemble_quantised(const struct llmfp_communicator *communicator,
+                                            struct llmfp_batch *batch, struct llmfp_error *error)
 {
-    for (size_t i = 0; i < batch->n; i++) {
+    const char *mine[LLMFP_BATCH_MOST] = {NULL};
+    enum llmfp_status status = LLMFP_OK;
+    for (size_t i = 0; i < batch->n && status == LLMFP_OK; i++) {
         struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
         struct llmfp_error why = {LLMFP_OK, ""};
-        const enum llmfp_status status =
+        const enum llmfp_status assembled =
             checkpoint->failed
                 ? LLMFP_OK
                 : llmfp_quantised_assemble(&checkpoint->catalog, checkpoint->files.configuration,
                                            checkpoint->files.configuration_bytes, &why);
-        if (status == LLMFP_FATAL) {
+        if (assembled == LLMFP_FATAL) {
             *error = why;
-            return status;
-        }
-        if (status != LLMFP_OK) {
+            status = assembled;
+        } else if (assembled != LLMFP_OK) {
             llmfp_batch_fail(checkpoint, why.text);
+            mine[i] = checkpoint->message;
         }
     }
-    return LLMFP_OK;
+    status = llmfp_agree(communicator, status, error);
+    /* Small texts were read: a file may have failed one rank and not the others. */
+    return status == LLMFP_OK ? llmfp_batch_agree_failures(communicator, batch, mine, error)
+                              : status;
 }
 
 enum llmfp_status llmfp_batch_headers(const struct llmfp_communicator *communicator,
@@ -451,8 +462,7 @@ enum llmfp_status llmfp_batch_headers(const struct llmfp_communicator *communica
         status = check_indexes(communicator, batch, error);
     }
     if (status == LLMFP_OK) {
-        status = assemble_quantised(batch, error);
-        status = llmfp_agree(communicator, status, error);
+        status = assemble_quantised(communicator, batch, error);
     }
     return status;
 }

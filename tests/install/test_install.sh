@@ -17,11 +17,21 @@ fail()
 "$cmake" --install "$build" --prefix "$prefix" >"$folder/install.log" || fail "cmake --install fails"
 
 for file in bin/llmfp-scan share/man/man1/llmfp-scan.1 \
-    share/bash-completion/completions/llmfp-scan include/llmfp/moments.h; do
+    share/bash-completion/completions/llmfp-scan bin/llmfp-report share/man/man1/llmfp-report.1 \
+    share/bash-completion/completions/llmfp-report share/llmfp/report/llmfp_report/page.css \
+    bin/llmfp-inspect share/man/man1/llmfp-inspect.1 \
+    share/bash-completion/completions/llmfp-inspect bin/llmfp-export \
+    share/man/man1/llmfp-export.1 share/bash-completion/completions/llmfp-export include/llmfp/moments.h; do
     [ -s "$prefix/$file" ] || fail "not installed: $file"
 done
 OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 "$prefix/bin/llmfp-scan" --version |
     grep -qx "llmfp-scan $version" || fail "the installed program does not say $version"
+[ "$("$prefix/bin/llmfp-inspect" --version)" = "llmfp-inspect $version" ] ||
+    fail "the installed llmfp-inspect does not say $version"
+[ "$("$prefix/bin/llmfp-export" --version)" = "llmfp-export $version" ] ||
+    fail "the installed llmfp-export does not say $version"
+[ "$("$prefix/bin/llmfp-report" --version)" = "llmfp-report $version" ] ||
+    fail "the installed llmfp-report does not say $version"
 
 # Every installed header, each by itself: all must do without MPI and HDF5.
 for header in "$prefix"/include/llmfp/*.h; do

@@ -159,12 +159,15 @@ static void refuses_folders_without_weights(void)
     } cases[] = {
         {{NULL}, {"holds no weights", "*.safetensors"}},
         {{"config.json"}, {"holds no weights", "*.safetensors"}},
-        {{"pytorch_model.bin"}, {"pytorch_model.bin, a PyTorch checkpoint", "not supported"}},
         {{"pytorch_model.bin.index.json", "pytorch_model-00001-of-00002.bin"},
-         {"pytorch_model-00001-of-00002.bin", "not supported"}},
-        {{"pytorch_model.bin.index.json"}, {"pytorch_model.bin.index.json", "not supported"}},
-        {{"model-Q4_K_M.gguf", "b.gguf", "a.bin"}, {"b.gguf, a GGUF file", "not supported"}},
-        {{"consolidated.00.pth"}, {"consolidated.00.pth", "not supported"}},
+         {"pytorch_model.bin.index.json", "weight_map"}},
+        {{"pytorch_model-00001-of-00002.bin", "a.pt"},
+         {"pytorch_model-00002-of-00002.bin is missing", "1 of 2"}},
+        {{"consolidated.00.pth", "consolidated.01.pth", "consolidated.02.pth"},
+         {"3 slices", "consolidated.00.pth to "}},
+        {{"training_args.bin", "optimizer.pt", "rng_state_0.pth", "zero_optim_states.pt"},
+         {"holds no weights", "*.bin"}},
+        {{"model-Q4_K_M.gguf", "b.gguf"}, {"several GGUF files", "b.gguf"}},
         {{"tf_model.h5"}, {"tf_model.h5", "not supported"}},
         {{"flax_model.msgpack"}, {"flax_model.msgpack", "not supported"}},
         {{"adapter_config.json", "adapter_model.safetensors"}, {"adapter", "merge it"}},
@@ -213,7 +216,9 @@ static void refuses_bad_paths(void)
     expect_refusal(&scratch, "file/below", "there is no file or directory", "file/below");
     expect_refusal(&scratch, "file", "not a safetensors file", "header length");
     scratch_text(&scratch, "weights.gguf", "GGUF\3");
-    expect_refusal(&scratch, "weights.gguf", "GGUF", "not supported");
+    expect_refusal(&scratch, "weights.gguf", "weights.gguf", "cut short");
+    scratch_text(&scratch, "weights.gguf", "weights");
+    expect_refusal(&scratch, "weights.gguf", "weights.gguf", "not a GGUF file");
     CU_ASSERT_EQUAL_FATAL(mkfifo(scratch_path(&scratch, "fifo"), 0666), 0);
     expect_refusal(&scratch, "fifo", "FIFO", "not a regular file");
     scratch_link(&scratch, "loop", "loop");

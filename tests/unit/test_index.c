@@ -141,7 +141,7 @@ static void refuses_bad_indexes(void)
          {"a shard that", "index.json names"}},
         {MAP("\"a\":\"model.safetensors.index.json\""), {"a shard that", "not a safetensors file"}},
         {MAP("\"a\":\"folder\""), {"a shard that", "is a directory"}},
-        {MAP("\"a\":\"torch.bin\""), {"a shard that", "not supported"}},
+        {MAP("\"a\":\"torch.bin\""), {"a shard that", "Git LFS pointer"}},
         {MAP("\"d\":\"s1.safetensors\""), {"tensor \"d\"", "not there"}},
         {MAP("\"a\":\"s1.safetensors\",\"aa\":\"s2.safetensors\",\"b\":\"s2.safetensors\""),
          {"tensor \"aa\" should be in", "not there"}},
@@ -152,7 +152,7 @@ static void refuses_bad_indexes(void)
     scratch_begin(&scratch);
     two_shards(&scratch);
     scratch_folder(&scratch, "folder");
-    scratch_text(&scratch, "torch.bin", "PK\3\4 and so on");
+    scratch_text(&scratch, "torch.bin", "version https://git-lfs.github.com/spec/v1");
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct llmfp_checkpoint checkpoint;
         struct llmfp_catalog catalog;

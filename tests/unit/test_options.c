@@ -237,6 +237,13 @@ static void refuses_contradictions(void)
     CU_ASSERT(fails("--overwrite m --resume", "--resume and --overwrite exclude each other"));
     CU_ASSERT(fails("--resume --append --overwrite m", "exclude each other"));
     CU_ASSERT(fails("-q -v m", "--quiet and --verbose exclude each other"));
+    CU_ASSERT(fails("--verify x m", "--verify takes no MANIFEST (\"m\")"));
+    CU_ASSERT(fails("--verify x --append", "--verify scans nothing"));
+    CU_ASSERT(fails("--dry-run --verify x", "--verify scans nothing"));
+    CU_ASSERT(fails("--with-checkpoints m", "--with-checkpoints belongs to --verify"));
+    CU_ASSERT(fails("--verify", "--verify needs a value"));
+    CU_ASSERT(parses("--verify x --with-checkpoints") && options.with_checkpoints);
+    CU_ASSERT_STRING_EQUAL(options.verify, "x");
     CU_ASSERT(parses("--resume --dry-run m"));
     CU_ASSERT(parses("--resume --resume m"));
 }

@@ -190,5 +190,60 @@ static void drop_last_forgets(void)
     llmfp_catalog_clear(&catalog);
 }
 
+/* What one checkpoint may bring into the arrays that all models share has bounds. */
+static enum llmfp_status add_named(const char *before, int first, int n, const char *behind,
+                                   const char *wanted, struct llmfp_tally *tally,
+                                   struct llmfp_error *error)
+{
+    struct llmfp_catalog catalog = {0};
+    const struct llmfp_configuration configuration = {0};
+    struct llmfp_plan plan = {0};
+    struct llmfp_role_filter *filter = NULL;
+    const struct llmfp_file file = {.path = "x", .size_bytes = 1 << 30};
+    CU_ASSERT_EQUAL(llmfp_catalog_add_file(&catalog, &file, NULL), LLMFP_OK);
+    CU_ASSERT_EQUAL(llmfp_role_filter_new(wanted, &filter, NULL), LLMFP_OK);
+    for (int i = 0; i < n; i++) {
+        char name[128];
+        (void)snprintf(name, sizeof name, "%s%d%s", before, first + i, behind);
+        add(&catalog, name, LLMFP_F32, 1, 1);
+    }
+    const enum llmfp_status status =
+        llmfp_plan_add(&plan, 0, &configuration, &catalog, filter, tally, error);
+    if (status != LLMFP_OK) {
+        llmfp_plan_drop_last(&plan);
+    }
+    CU_ASSERT_EQUAL(llmfp_plan_finish(&plan, NULL), LLMFP_OK);
+    llmfp_role_filter_free(filter);
+    llmfp_plan_clear(&plan);
+    llmfp_catalog_clear(&catalog);
+    return status;
+}
+
+static void absurd_names_are_refused(void)
+{
+    struct llmfp_tally tally;
+    struct llmfp_error error = {LLMFP_OK, ""};
+    const char *behind = ".self_attn.q_proj.weight";
+    CU_ASSERT_EQUAL(add_named("model.layers.", 4095, 1, behind, NULL, &tally, &error), LLMFP_OK);
+    CU_ASSERT_EQUAL(tally.n_layers, 4096);
+    CU_ASSERT_EQUAL(add_named("model.layers.", 4096, 1, behind, NULL, &tally, &error),
+                    LLMFP_CHECKPOINT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "layer 4096"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "model.layers.4096.self_attn.q_proj.weight"));
+    /* What is left out does not count. */
+    CU_ASSERT_EQUAL(add_named("model.layers.", 4096, 1, behind, "attn.k", &tally, &error),
+                    LLMFP_OK);
+    CU_ASSERT_EQUAL(add_named("model.layers.", INT32_MAX, 1, behind, "attn.k", &tally, &error),
+                    LLMFP_OK);
+    CU_ASSERT_EQUAL(tally.n_layers, 0);
+    CU_ASSERT_EQUAL(add_named("x.0.y", 0, LLMFP_PLAN_MOST_ROLES, "z", NULL, &tally, &error),
+                    LLMFP_OK);
+    CU_ASSERT_EQUAL(add_named("x.0.y", 0, LLMFP_PLAN_MOST_ROLES + 1, "z", NULL, &tally, &error),
+                    LLMFP_CHECKPOINT);
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "x.0.y4096z"));
+    CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "--roles"));
+}
+
 TEST_PROGRAM("plan", TEST(pieces_cover_everything_once), TEST(cells_are_in_order),
-             TEST(filter_reads_wanted_parts), TEST(drop_last_forgets))
+             TEST(filter_reads_wanted_parts), TEST(drop_last_forgets),
+             TEST(absurd_names_are_refused))

@@ -128,6 +128,56 @@ static void records_survive_packing(void)
     llmfp_buffer_clear(&packed);
 }
 
+/* Packed by a forger: sizes fit, but the content would lead others astray. */
+static void unsound_records_are_refused(void)
+{
+    static const int64_t unsettled[] = {-1, 1};
+    for (int change = 0; change <= 9; change++) {
+        struct llmfp_record record = sample("one");
+        switch (change) {
+        case 0: /* as it was */
+            break;
+        case 1:
+            cells[0].layer = -1;
+            break;
+        case 2:
+            cells[1].layer = LLMFP_PLAN_MOST_LAYERS;
+            break;
+        case 3:
+            cells[0].role = "";
+            break;
+        case 4:
+            cells[1] = cells[0]; /* twice */
+            break;
+        case 5:
+            cells[0].role = "mlp.up"; /* out of order */
+            cells[1].role = "attn.q";
+            break;
+        case 6:
+            cells[0].sum.exponent = 7;
+            break;
+        case 7:
+            cells[0].squares.exponent = 32; /* of no limbs */
+            break;
+        case 8:
+            cells[0].sum = (struct llmfp_sum){0, 2, unsettled};
+            break;
+        default:
+            record.path = "a\xFF";
+            break;
+        }
+        struct llmfp_error error = {LLMFP_OK, ""};
+        struct llmfp_buffer packed = {0};
+        struct llmfp_record back = {0};
+        llmfp_record_pack(&record, &packed);
+        struct llmfp_cursor cursor = llmfp_cursor_over(packed.bytes, packed.size_bytes);
+        CU_ASSERT_EQUAL(llmfp_record_unpack(&back, &cursor, &error),
+                        change == 0 ? LLMFP_OK : LLMFP_FATAL);
+        llmfp_record_clear(&back);
+        llmfp_buffer_clear(&packed);
+    }
+}
+
 /* ---- the journal ---- */
 
 static struct scratch scratch;
@@ -268,5 +318,6 @@ static void journal_of_another_scan(void)
 }
 
 TEST_PROGRAM("record", TEST(shortest_sums), TEST(records_survive_packing),
-             TEST(journal_keeps_records), TEST(journal_torn_anywhere), TEST(journal_damaged_record),
+             TEST(unsound_records_are_refused), TEST(journal_keeps_records),
+             TEST(journal_torn_anywhere), TEST(journal_damaged_record),
              TEST(journal_of_another_scan))

@@ -5,7 +5,7 @@ _llmfp_scan_values()
 {
     local option=$1 word=$2
     case $option in
-    -o | --output | --rules)
+    -o | --output | --rules | --verify)
         mapfile -t COMPREPLY < <(compgen -f -- "$word")
         ;;
     --roles)
@@ -55,7 +55,8 @@ _llmfp_scan()
     if ! _llmfp_scan_values "$option" "$word"; then
         if [[ $word == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W '-o --output --roles --rules --dry-run --resume --append
-                --overwrite --strict --chunk --io --progress --summary --timings -q --quiet
+                --overwrite --strict --chunk --io --progress --summary --verify --with-checkpoints
+                --timings -q --quiet
                 -v --verbose -h --help --version' -- "$word")
         else
             mapfile -t COMPREPLY < <(compgen -f -- "$word")

@@ -1,0 +1,131 @@
+/* ggml_iq.c - GGUF's encodings whose codes choose from a code book.
+ *   IQ4_NL  d K[q]            32 elements   d, 16 bytes of nibbles
+ *   IQ4_XS  d (L - 32) K[q]   256           d, 16 high bits of each L, 4 bytes of low nibbles
+ *                                           of L, nibbles; groups of 32
+ *   MXFP4   2^(e - 127) E2M1  32            e (E8M0, 0xFF is NaN), nibbles
+ *   NVFP4   s E2M1            64            4 scales s, then 4 x 8 bytes; groups of 16
+ * K is the code book below. E2M1 counts in halves, so codes are doubled here and scales
+ * halved. The scale s of NVFP4 is an E4M3 without sign: bit 7 does not count, and 0x7F,
+ * NaN elsewhere, is 0 in this format's definition.
+ * Sources: as ggml_blocks.h; OCP microscaling (MX) specification.                      */
+#include "bytes.h"
+#include "ggml_blocks.h"
+
+const int8_t ggml_iq4_values[16] = {-127, -104, -83, -65, -49, -35, -22, -10,
+                                    1,    13,   25,  38,  53,  69,  89,  113};
+static const int8_t doubled_e2m1[16] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
+
+static void look_up(const unsigned char *nibbles, const int8_t values[16], int8_t q[32])
+{
+    uint8_t codes[32];
+    ggml_nibbles(nibbles, codes);
+    for (int i = 0; i < 32; i++) {
+        q[i] = values[codes[i]];
+    }
+}
+
+static void take_iq4_nl(const unsigned char *block, struct ggml_codes *codes)
+{
+    codes->a[0] = 1;
+    codes->b[0] = 0;
+    look_up(block + 2, ggml_iq4_values, codes->q);
+}
+
+static void take_iq4_xs(const unsigned char *block, struct ggml_codes *codes)
+{
+    const unsigned high = llmfp_load_u16(block + 2);
+    for (int j = 0; j < 8; j++) {
+        const unsigned low = block[4 + j / 2] >> 4 * (j % 2) & 15U;
+        codes->a[j] = (int16_t)((int)(low | (high >> 2 * j & 3U) << 4) - 32);
+        codes->b[j] = 0;
+        look_up(block + 8 + (size_t)16 * (size_t)j, ggml_iq4_values,
+                codes->q + (size_t)32 * (size_t)j);
+    }
+}
+
+const struct ggml_type ggml_iq4_nl = {32, 18,  1,           0,
+                                      -1, 127, take_iq4_nl, GGML_AVX2(ggml_iq4_nl_avx2)};
+const struct ggml_type ggml_iq4_xs = {256, 136,  8,           0,
+                                      -1,  4064, take_iq4_xs, GGML_AVX2(ggml_iq4_xs_avx2)};
+
+void llmfp_add_iq4_nl(struct llmfp_moments *moments, const struct llmfp_elements *elements)
+{
+    ggml_add(&ggml_iq4_nl, moments, elements);
+}
+
+void llmfp_add_iq4_xs(struct llmfp_moments *moments, const struct llmfp_elements *elements)
+{
+    ggml_add(&ggml_iq4_xs, moments, elements);
+}
+
+/* ---- E2M1 ---- */
+
+/* n_bytes bytes of two codes each. Which byte and which half an element is in does not
+ * matter: they have one scale. */
+static void add_e2m1(struct scaled_bins *bins, struct scaled_factor factor,
+                     const unsigned char *bytes, unsigned n_bytes)
+{
+    int sum = 0;
+    int squares = 0;
+    unsigned zeros = 0;
+    int least = 12;
+    int most = -12;
+    for (unsigned i = 0; i < 2 * n_bytes; i++) {
+        const int q = doubled_e2m1[bytes[i / 2] >> 4 * (i % 2) & 15];
+        sum += q;
+        squares += q * q;
+        zeros += q == 0;
+        least = q < least ? q : least;
+        most = q > most ? q : most;
+    }
+    scaled_bins_add_group(bins, factor, sum, squares, (uint64_t)2 * n_bytes, zeros);
+    if (factor.finite) { /* scales are not negative */
+        const double scale = scaled_factor_value(bins, factor);
+        scaled_bins_add_range(bins, scale * least, scale * most);
+    }
+}
+
+void llmfp_add_mxfp4(struct llmfp_moments *moments, const struct llmfp_elements *elements)
+{
+    enum { ELEMENTS = 32, BYTES = 17 };
+    struct scaled_bins bins;
+    scaled_bins_begin(&bins, SCALED_E8M0_LOWEST - 1, SCALED_E8M0_BINS);
+    for (uint64_t i = 0; i < elements->n_elements / ELEMENTS; i++) {
+        const unsigned char *block = elements->bytes + i * BYTES;
+        add_e2m1(&bins, scaled_factor_of_e8m0(block[0]), block + 1, BYTES - 1);
+        if ((i + 1) % SCALED_BINS_BUDGET == 0) {
+            scaled_bins_flush(&bins, moments);
+        }
+    }
+    scaled_bins_flush(&bins, moments);
+}
+
+/* An E4M3 without sign, halved: m 2^(lowest + bin) with the lowest exponent below. */
+enum { NVFP4_LOWEST = 1 - 7 - 3 - 1, NVFP4_BINS = 15 };
+static struct scaled_factor nvfp4_scale(unsigned code)
+{
+    const int biased = (int)(code >> 3 & 15);
+    const int32_t m = (int32_t)((code & 7) | (biased > 0 ? 8 : 0));
+    if ((code & 0x7F) == 0x7F) {
+        return (struct scaled_factor){0, 0, true};
+    }
+    return (struct scaled_factor){m, biased > 0 ? biased - 1 : 0, true};
+}
+
+void llmfp_add_nvfp4(struct llmfp_moments *moments, const struct llmfp_elements *elements)
+{
+    enum { ELEMENTS = 64, BYTES = 36, GROUPS = 4, GROUP_BYTES = 8 };
+    struct scaled_bins bins;
+    scaled_bins_begin(&bins, NVFP4_LOWEST, NVFP4_BINS);
+    for (uint64_t i = 0; i < elements->n_elements / ELEMENTS; i++) {
+        const unsigned char *block = elements->bytes + i * BYTES;
+        for (unsigned g = 0; g < GROUPS; g++) {
+            add_e2m1(&bins, nvfp4_scale(block[g]), block + GROUPS + (size_t)g * GROUP_BYTES,
+                     GROUP_BYTES);
+        }
+        if ((i + 1) % (SCALED_BINS_BUDGET / GROUPS) == 0) {
+            scaled_bins_flush(&bins, moments);
+        }
+    }
+    scaled_bins_flush(&bins, moments);
+}

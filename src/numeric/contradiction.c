@@ -1,0 +1,119 @@
+/* contradiction.c - whether any numbers have the sums that someone claims.
+ *
+ * For n finite elements x_i in [least, most]: n least <= S <= n most, S^2 <= n Q, and
+ * m^2 <= Q <= n m^2 with m = max |x_i|. All in integers of one unit, so exact.    */
+#include <gmp.h>
+#include <math.h>
+#include <stdbool.h>
+
+#include "llmfp/statistics.h"
+
+enum { LIMB_BITS = 32, MANTISSA_BITS = 53 };
+
+_Static_assert(sizeof(unsigned long) == 8, "limbs and counts pass through GMP's unsigned long");
+
+struct claim {
+    mpz_t n;
+    mpz_t sum;
+    mpz_t squares;
+    mpz_t least;
+    mpz_t most;
+    mpz_t scratch;
+    mpz_t other;
+};
+
+/* limbs 2^shift; shift >= 0. */
+static void set_limbs(mpz_t value, const int64_t *limbs, uint32_t n, long shift)
+{
+    mpz_set_si(value, 0);
+    for (uint32_t k = n; k-- > 0;) {
+        mpz_mul_2exp(value, value, LIMB_BITS);
+        if (limbs[k] >= 0) {
+            mpz_add_ui(value, value, (unsigned long)limbs[k]);
+        } else {
+            mpz_sub_ui(value, value, 0UL - (unsigned long)limbs[k]);
+        }
+    }
+    mpz_mul_2exp(value, value, (mp_bitcnt_t)shift);
+}
+
+/* Exponent of the unit of a double's mantissa as an integer. */
+static int unit_of(double value)
+{
+    int exponent = 0;
+    (void)frexp(value, &exponent);
+    return exponent - MANTISSA_BITS;
+}
+
+static void set_double(mpz_t value, double number, long unit)
+{
+    int exponent = 0;
+    const double mantissa = frexp(number, &exponent);
+    mpz_set_d(value, ldexp(mantissa, MANTISSA_BITS));
+    mpz_mul_2exp(value, value, (mp_bitcnt_t)(exponent - MANTISSA_BITS - unit));
+}
+
+static const char *check_range(struct claim *claim)
+{
+    mpz_mul(claim->scratch, claim->n, claim->least);
+    mpz_mul(claim->other, claim->n, claim->most);
+    if (mpz_cmp(claim->scratch, claim->sum) > 0 || mpz_cmp(claim->other, claim->sum) < 0) {
+        return "the mean lies outside min .. max";
+    }
+    if (mpz_cmpabs(claim->least, claim->most) > 0) {
+        mpz_mul(claim->scratch, claim->least, claim->least);
+    } else {
+        mpz_mul(claim->scratch, claim->most, claim->most);
+    }
+    mpz_mul(claim->other, claim->n, claim->scratch);
+    if (mpz_cmp(claim->scratch, claim->squares) > 0 || mpz_cmp(claim->other, claim->squares) < 0) {
+        return "the sum of squares does not fit min and max";
+    }
+    return NULL;
+}
+
+static const char *check_sums(struct claim *claim)
+{
+    if (mpz_sgn(claim->squares) < 0) {
+        return "the sum of squares is negative";
+    }
+    mpz_mul(claim->scratch, claim->sum, claim->sum);
+    mpz_mul(claim->other, claim->n, claim->squares);
+    return mpz_cmp(claim->scratch, claim->other) > 0
+               ? "the sum of squares is too small for the sum: the variance is negative"
+               : NULL;
+}
+
+static long smaller(long a, long b)
+{
+    return a < b ? a : b;
+}
+
+const char *llmfp_statistics_contradiction(const struct llmfp_moments *moments, double least,
+                                           double most)
+{
+    const struct llmfp_moments_layout *layout = moments->layout;
+    const int64_t *limbs = moments->additive + LLMFP_N_COUNTERS;
+    const bool ranged = isfinite(least) && isfinite(most);
+    struct claim claim;
+    mpz_inits(claim.n, claim.sum, claim.squares, claim.least, claim.most, claim.scratch,
+              claim.other, NULL);
+    long unit = smaller(layout->sum_exponent, layout->square_exponent / 2 - 1);
+    if (ranged) {
+        unit = smaller(unit, smaller(unit_of(least), unit_of(most)));
+        set_double(claim.least, least, unit);
+        set_double(claim.most, most, unit);
+    }
+    mpz_set_ui(claim.n, (unsigned long)moments->additive[LLMFP_COUNT] -
+                            (unsigned long)moments->additive[LLMFP_NONFINITE]);
+    set_limbs(claim.sum, limbs, layout->sum_limbs, layout->sum_exponent - unit);
+    set_limbs(claim.squares, limbs + layout->sum_limbs, layout->square_limbs,
+              layout->square_exponent - 2 * unit);
+    const char *found = check_sums(&claim);
+    if (found == NULL && ranged) {
+        found = check_range(&claim);
+    }
+    mpz_clears(claim.n, claim.sum, claim.squares, claim.least, claim.most, claim.scratch,
+               claim.other, NULL);
+    return found;
+}

@@ -1,0 +1,195 @@
+/* bitsandbytes.c - NF4 and FP4 weights of bitsandbytes; its 8-bit integers are refused.
+ *
+ *   X.weight (the bytes of the codes, U8 [bytes, 1] or another type of storage) with
+ *   X.weight.absmax, X.weight.quant_map and X.weight.quant_state.bitsandbytes__nf4 (or
+ *   __fp4), a JSON text in bytes that says shape and block size. With double quantisation
+ *   absmax is U8, and X.weight.nested_absmax and X.weight.nested_quant_map are there.   */
+#include <cjson/cJSON.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bytes.h"
+#include "file.h"
+#include "scheme.h"
+
+enum { ABSMAX, MAP, STATE, NESTED_ABSMAX, NESTED_MAP, MOST_STATE_BYTES = 64 << 10 };
+
+/* What the quant_state says; 0 where it is silent. */
+struct state {
+    uint64_t shape[8];
+    uint32_t n_dimensions;
+    uint64_t block;
+    uint64_t nested_block;
+    double nested_offset;
+};
+
+static uint64_t positive(const cJSON *item)
+{
+    return cJSON_IsNumber(item) && item->valuedouble >= 1.0 && item->valuedouble <= 0x1p53
+               ? (uint64_t)item->valuedouble
+               : 0;
+}
+
+static bool fill(const cJSON *root, struct state *state)
+{
+    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(root, "shape");
+    const int n = cJSON_GetArraySize(shape);
+    if (!cJSON_IsArray(shape) || n < 1 || n > 8) {
+        return false;
+    }
+    state->n_dimensions = (uint32_t)n;
+    const cJSON *item = shape->child;
+    for (int i = 0; i < n; i++, item = item->next) {
+        state->shape[i] = positive(item);
+    }
+    state->block = positive(cJSON_GetObjectItemCaseSensitive(root, "blocksize"));
+    state->nested_block = positive(cJSON_GetObjectItemCaseSensitive(root, "nested_blocksize"));
+    const cJSON *offset = cJSON_GetObjectItemCaseSensitive(root, "nested_offset");
+    state->nested_offset = cJSON_IsNumber(offset) ? offset->valuedouble : 0.0;
+    return true;
+}
+
+static enum llmfp_status fail_state(struct llmfp_error *error)
+{
+    return llmfp_fail(error, LLMFP_CHECKPOINT,
+                      "its quant_state is no JSON text with the shape and blocksize of the weight");
+}
+
+/* A small text inside a file of the checkpoint. */
+static enum llmfp_status read_state(const struct assembly *assembly, struct state *state,
+                                    struct llmfp_error *error)
+{
+    const struct llmfp_extent *extent = &assembly->found[STATE]->data;
+    if (extent->size_bytes == 0 || extent->size_bytes > MOST_STATE_BYTES) {
+        return fail_state(error);
+    }
+    struct llmfp_open_file file;
+    enum llmfp_status status =
+        llmfp_file_open(assembly->catalog->files[extent->file].path, &file, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    char *text = malloc((size_t)extent->size_bytes);
+    status = text == NULL ? llmfp_fail_memory(error, (size_t)extent->size_bytes, "a quant_state")
+                          : llmfp_file_read(&file, extent->offset_bytes, text,
+                                            (size_t)extent->size_bytes, error);
+    llmfp_file_close(&file);
+    if (status == LLMFP_OK) {
+        cJSON *root = cJSON_ParseWithLength(text, (size_t)extent->size_bytes);
+        status = root != NULL && fill(root, state) ? LLMFP_OK : fail_state(error);
+        cJSON_Delete(root);
+    }
+    free(text);
+    return status;
+}
+
+static bool is_f32(const struct llmfp_tensor *tensor, uint64_t n)
+{
+    return tensor->encoding == LLMFP_F32 && tensor->n_elements == n;
+}
+
+static uint64_t ceiling(uint64_t a, uint64_t b)
+{
+    return a / b + (a % b != 0);
+}
+
+/* The scales are as many as there are blocks, quantised themselves or not. */
+static bool scales_fit(const struct assembly *assembly, const struct state *state,
+                       uint64_t n_blocks)
+{
+    const struct llmfp_tensor *const *found = assembly->found;
+    if (found[NESTED_ABSMAX] == NULL && found[NESTED_MAP] == NULL) {
+        return is_f32(found[ABSMAX], n_blocks);
+    }
+    return found[NESTED_ABSMAX] != NULL && found[NESTED_MAP] != NULL &&
+           found[ABSMAX]->encoding == LLMFP_U8 && found[ABSMAX]->n_elements == n_blocks &&
+           state->nested_block != 0 && is_f32(found[NESTED_MAP], 256) &&
+           is_f32(found[NESTED_ABSMAX], ceiling(n_blocks, state->nested_block)) &&
+           (double)(float)state->nested_offset == state->nested_offset;
+}
+
+static bool count_elements(const struct state *state, uint64_t *n)
+{
+    *n = 1;
+    for (uint32_t i = 0; i < state->n_dimensions; i++) {
+        if (state->shape[i] == 0 || !llmfp_multiply_u64(*n, state->shape[i], n)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool recognise_4bit(const struct assembly *assembly)
+{
+    return assembly->found[ABSMAX] != NULL;
+}
+
+static enum llmfp_status assemble_4bit(struct assembly *assembly, struct llmfp_error *error)
+{
+    struct state state = {.n_dimensions = 0};
+    const enum llmfp_status status = read_state(assembly, &state, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    struct llmfp_tensor *tensor = &assembly->tensor;
+    uint64_t n;
+    if (!count_elements(&state, &n) || state.block < 2 || state.block % 2 != 0 ||
+        state.block > 1 << 16 || ceiling(n, 2) != assembly->codes->data.size_bytes ||
+        !is_f32(assembly->found[MAP], 16) ||
+        !scales_fit(assembly, &state, ceiling(n, state.block))) {
+        return llmfp_fail(
+            error, LLMFP_CHECKPOINT,
+            "its %" PRIu64 " bytes of codes, absmax (%" PRIu64
+            "), quant_map and quant_state (blocks of %" PRIu64 ") do not fit together",
+            assembly->codes->data.size_bytes, assembly->found[ABSMAX]->n_elements, state.block);
+    }
+    memcpy(assembly->shape, state.shape, sizeof assembly->shape);
+    tensor->shape = assembly->shape;
+    tensor->n_dimensions = state.n_dimensions;
+    tensor->n_elements = n;
+    tensor->encoding = LLMFP_LOOKUP4;
+    tensor->block = (struct llmfp_block){state.block, state.block / 2};
+    const float offset = (float)state.nested_offset;
+    uint32_t offset_bits;
+    memcpy(&offset_bits, &offset, sizeof offset_bits);
+    tensor->parameters[0] = n;
+    tensor->parameters[1] = state.block;
+    tensor->parameters[2] = assembly->found[NESTED_MAP] == NULL ? 0 : state.nested_block;
+    tensor->parameters[3] = offset_bits;
+    return LLMFP_OK;
+}
+
+static bool recognise_int8(const struct assembly *assembly)
+{
+    return assembly->codes->encoding == LLMFP_I8;
+}
+
+static enum llmfp_status refuse_int8(struct assembly *assembly, struct llmfp_error *error)
+{
+    (void)assembly;
+    return llmfp_fail(error, LLMFP_CHECKPOINT,
+                      "its values are divided by 127 (bitsandbytes int8), so they are no binary "
+                      "fractions and have no exact sum here; scan the checkpoint that it was made "
+                      "from");
+}
+
+#define NESTED ".nested_absmax", ".nested_quant_map"
+const struct quantisation_scheme scheme_nf4 = {
+    "NF4",
+    "",
+    {".absmax", ".quant_map", ".quant_state.bitsandbytes__nf4", NESTED},
+    3,
+    "",
+    recognise_4bit,
+    assemble_4bit};
+const struct quantisation_scheme scheme_fp4 = {
+    "FP4",
+    "",
+    {".absmax", ".quant_map", ".quant_state.bitsandbytes__fp4", NESTED},
+    3,
+    "",
+    recognise_4bit,
+    assemble_4bit};
+const struct quantisation_scheme scheme_int8 = {"LLM.int8", ".weight",      {".SCB"},   1,
+                                                ".weight",  recognise_int8, refuse_int8};
