@@ -78,6 +78,7 @@ static enum llmfp_status note_known(struct start *start, const struct llmfp_reco
                                           .path = path,
                                           .place = *place,
                                           .fingerprint = record->fingerprint,
+                                          .digest = strtoull(record->source_digest, NULL, 16),
                                           .failed = record->failed,
                                           .kept = kept};
     return LLMFP_OK;
@@ -149,6 +150,7 @@ static enum llmfp_status apply_known(const struct start *start, const struct opt
         }
         entries[i].done = same_path && !known->failed;
         entries[i].fingerprint = known->kept ? 0 : known->fingerprint;
+        entries[i].digest = known->digest;
         entries[i].place = known->place;
     }
     return LLMFP_OK;
