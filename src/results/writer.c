@@ -176,10 +176,11 @@ enum llmfp_status writer_put(struct writer *writer, enum writer_array array, con
                           writer->path, names[array]);
     }
     const int size_bytes = (int)(n * place->value_bytes);
-    const MPI_Offset at = (MPI_Offset)(place->offset_bytes + first * place->value_bytes);
+    const uint64_t at = place->offset_bytes + first * place->value_bytes;
     MPI_Status wrote;
     int wrote_bytes = 0;
-    const int number = MPI_File_write_at(writer->file, at, values, size_bytes, MPI_BYTE, &wrote);
+    const int number =
+        MPI_File_write_at(writer->file, (MPI_Offset)at, values, size_bytes, MPI_BYTE, &wrote);
     if (number != MPI_SUCCESS) {
         return fail_io(writer, number, "write to the new results file", error);
     }
