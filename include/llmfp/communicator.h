@@ -16,9 +16,6 @@ struct llmfp_communicator {
     MPI_Comm handle; /* owned duplicate */
     int rank;
     int size;
-    /* Ends the job when the other ranks cannot be reached any more; does not return. It may
-     * say `error`, which nobody else will. From llmfp_communicator_open: in silence.  */
-    void (*abandon)(const struct llmfp_communicator *communicator, const struct llmfp_error *error);
 };
 
 /* Collective over `parent`.                                                      */
@@ -30,13 +27,6 @@ void llmfp_communicator_close(struct llmfp_communicator *communicator);
  * text of the lowest rank that brought it.                                       */
 enum llmfp_status llmfp_agree(const struct llmfp_communicator *communicator,
                               enum llmfp_status status, struct llmfp_error *error) LLMFP_MUST_CHECK;
-
-/* Collective. As llmfp_agree, behind a collective call of another library (HDF5): when that
- * has failed here, others may wait inside it for ever. If they do not come within some
- * seconds, this rank abandons the job with its error.                           */
-enum llmfp_status llmfp_agree_patiently(const struct llmfp_communicator *communicator,
-                                        enum llmfp_status status,
-                                        struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* Collective. The root's bytes on every rank (others' `buffer` is replaced).
  * Errors, the same on every rank: LLMFP_FATAL without memory.                    */

@@ -39,6 +39,16 @@ struct llmfp_journal_place {
 enum llmfp_status llmfp_journal_create(struct llmfp_journal *journal, const char *path,
                                        uint64_t key, struct llmfp_error *error) LLMFP_MUST_CHECK;
 
+/* The same in two steps, for a journal that counts only with its first records: begin,
+ * append, complete. One that was cut off before is as good as none.               */
+enum llmfp_status llmfp_journal_begin(struct llmfp_journal *journal, const char *path,
+                                      struct llmfp_error *error) LLMFP_MUST_CHECK;
+enum llmfp_status llmfp_journal_complete(struct llmfp_journal *journal, uint64_t key,
+                                         struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Whether there is a journal at `path` that was completed, or something else.      */
+bool llmfp_journal_is_complete(const char *path);
+
 /* Open an existing journal: to go on with it (`writable`: everything behind the last
  * whole record is cut off), or to read. LLMFP_USAGE when its key is another one.
  *   places    [out] owned by the caller (free); every intact record, in order

@@ -70,12 +70,13 @@ struct llmfp_scan_entry {
     bool done;            /* a record is in the journal */
     bool failed;          /* and says that the checkpoint could not be read */
     uint64_t fingerprint; /* in: of the record that is there already; 0 when there is none */
+    uint64_t digest;      /* in: of names, sizes and headers, likewise */
     struct llmfp_journal_place place;
 };
 
 /* Collective. Look at the files of every entry that is `done` and has a fingerprint: one
- * whose files have changed since (names, sizes, times), or are gone, is no longer done,
- * and the listener hears of it. No header is read.
+ * whose files have changed since (names, sizes, times, headers), or are gone, is no longer
+ * done, and the listener hears of it.
  * Errors, the same on every rank: LLMFP_FATAL.                                     */
 enum llmfp_status llmfp_scan_recheck(const struct llmfp_communicator *communicator,
                                      const struct llmfp_manifest *manifest,

@@ -27,15 +27,7 @@ static int rank_from_launcher(void)
     return 0;
 }
 
-/* The other ranks are out of reach: say why, and end them too. */
-static void abandon(const struct llmfp_communicator *communicator, const struct llmfp_error *error)
-{
-    (void)fprintf(stderr, "llmfp-scan: error: %s\n", error->text);
-    (void)fflush(NULL);
-    MPI_Abort(communicator->handle, error->status == LLMFP_OK ? LLMFP_FATAL : (int)error->status);
-}
-
-/* An error inside MPI: as above. The form is MPI's. */
+/* An error inside MPI: the other ranks are out of reach. The form is MPI's. */
 static void on_mpi_error(MPI_Comm *handle, int *number, ...)
 {
     char text[MPI_MAX_ERROR_STRING] = "";
@@ -189,7 +181,6 @@ int main(int argc, char **argv)
     MPI_Errhandler_free(&handler);
     struct llmfp_communicator communicator;
     llmfp_communicator_open(&communicator, MPI_COMM_WORLD);
-    communicator.abandon = abandon;
     const int exit_status = run(&communicator, &options, error);
     (void)fflush(NULL);
     if (exit_status != 0 && H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_FILE) > 0) {

@@ -78,6 +78,7 @@ static enum llmfp_status note_known(struct start *start, const struct llmfp_reco
                                           .path = path,
                                           .place = *place,
                                           .fingerprint = record->fingerprint,
+                                          .digest = strtoull(record->source_digest, NULL, 16),
                                           .failed = record->failed,
                                           .kept = kept};
     return LLMFP_OK;
@@ -149,6 +150,7 @@ static enum llmfp_status apply_known(const struct start *start, const struct opt
         }
         entries[i].done = same_path && !known->failed;
         entries[i].fingerprint = known->kept ? 0 : known->fingerprint;
+        entries[i].digest = known->digest;
         entries[i].place = known->place;
     }
     return LLMFP_OK;
@@ -174,12 +176,12 @@ static enum llmfp_status resume_journal(struct start *start, uint64_t key,
     return status;
 }
 
-/* A new journal. Saved progress of an earlier scan is given up with the old one. */
-static enum llmfp_status create_journal(struct start *start, uint64_t key,
-                                        struct llmfp_error *error)
+/* A new journal that is yet to be completed. Saved progress of an earlier scan is given up
+ * with the old one. */
+static enum llmfp_status begin_journal(struct start *start, struct llmfp_error *error)
 {
     const enum llmfp_status status =
-        llmfp_journal_create(&start->journal, start->journal_path, key, error);
+        llmfp_journal_begin(&start->journal, start->journal_path, error);
     if (status == LLMFP_OK) {
         llmfp_partials_remove(start->journal_path);
     }
@@ -191,11 +193,14 @@ static enum llmfp_status import_results(struct start *start, const char *output,
 {
     struct llmfp_journal_place *places = NULL;
     size_t n = 0;
-    enum llmfp_status status = create_journal(start, key, error);
+    enum llmfp_status status = begin_journal(start, error);
     if (status == LLMFP_OK) {
         status = llmfp_results_import(output, &start->journal, &places, &n, error);
         if (status == LLMFP_OK) {
             status = read_known(start, places, n, error);
+        }
+        if (status == LLMFP_OK) { /* with half of the old models it must not count */
+            status = llmfp_journal_complete(&start->journal, key, error);
         }
         if (status != LLMFP_OK) {
             unlink(start->journal_path); /* nothing but a copy of what the file holds */
@@ -214,7 +219,7 @@ static enum llmfp_status check_fresh(const struct options *options, const struct
                           "another --output",
                           options->output);
     }
-    if (exists(start->journal_path) && !options->overwrite) {
+    if (llmfp_journal_is_complete(start->journal_path) && !options->overwrite) {
         return llmfp_fail(error, LLMFP_USAGE,
                           "'%s' holds the progress of an unfinished scan; give --resume to go on "
                           "with it, or --overwrite to start anew",
@@ -226,7 +231,7 @@ static enum llmfp_status check_fresh(const struct options *options, const struct
 static enum llmfp_status check_append(const struct options *options, const struct start *start,
                                       struct llmfp_error *error)
 {
-    if (exists(start->journal_path)) {
+    if (llmfp_journal_is_complete(start->journal_path)) {
         return llmfp_fail(error, LLMFP_USAGE,
                           "'%s' holds the progress of an unfinished scan; give --resume instead of "
                           "--append to go on with it",
@@ -268,7 +273,7 @@ enum llmfp_status start_prepare(const struct options *options,
                           "'%s' is there and is not a regular file; give another --output",
                           options->output);
     }
-    const bool goes_on = options->resume && exists(start->journal_path);
+    const bool goes_on = options->resume && llmfp_journal_is_complete(start->journal_path);
     const bool imports = options->append || (options->resume && exists(options->output));
     enum llmfp_status status = LLMFP_OK;
     if (goes_on) {
@@ -281,7 +286,10 @@ enum llmfp_status start_prepare(const struct options *options,
     } else {
         status = options->resume ? LLMFP_OK : check_fresh(options, start, error);
         if (status == LLMFP_OK) {
-            status = create_journal(start, key, error);
+            status = begin_journal(start, error);
+        }
+        if (status == LLMFP_OK) {
+            status = llmfp_journal_complete(&start->journal, key, error);
         }
     }
     if (status == LLMFP_OK && goes_on) {

@@ -19,6 +19,7 @@ struct known {
     const char *path;
     struct llmfp_journal_place place;
     uint64_t fingerprint;
+    uint64_t digest;
     bool failed;
     bool kept; /* from an existing results file */
 };

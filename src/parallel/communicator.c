@@ -4,28 +4,14 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-
-/* How long a rank that has failed waits for others which may be stuck; lower ranks are
- * quicker, so that one of several speaks. */
-static const double patience_s = 3.0;
-static const double patience_of_a_rank_s = 0.25;
-enum { MOST_PATIENT_RANKS = 20 };
 
 enum { MOST_EXCHANGED_BYTES = 1 << 30 }; /* MPI counts are int */
-
-static void abandon_silently(const struct llmfp_communicator *communicator,
-                             const struct llmfp_error *error)
-{
-    MPI_Abort(communicator->handle, (int)error->status);
-}
 
 void llmfp_communicator_open(struct llmfp_communicator *communicator, MPI_Comm parent)
 {
     MPI_Comm_dup(parent, &communicator->handle);
     MPI_Comm_rank(communicator->handle, &communicator->rank);
     MPI_Comm_size(communicator->handle, &communicator->size);
-    communicator->abandon = abandon_silently;
 }
 
 void llmfp_communicator_close(struct llmfp_communicator *communicator)
@@ -51,17 +37,15 @@ static int severity(enum llmfp_status status)
     return 4;
 }
 
-/* Severity in the high half, so that the maximum is the most severe; in the low half the
- * rank counted from the end, so that the lowest rank wins. */
-static int64_t vote_of(const struct llmfp_communicator *communicator, enum llmfp_status status)
+enum llmfp_status llmfp_agree(const struct llmfp_communicator *communicator,
+                              enum llmfp_status status, struct llmfp_error *error)
 {
-    return (int64_t)severity(status) << 32 | (int64_t)(INT32_MAX - communicator->rank);
-}
-
-/* Collective. The error of the rank that has won the vote, on every rank. */
-static enum llmfp_status hear_winner(const struct llmfp_communicator *communicator, int64_t worst,
-                                     enum llmfp_status status, struct llmfp_error *error)
-{
+    /* Severity in the high half, so that the maximum is the most severe; in the low
+     * half the rank counted from the end, so that the lowest rank wins. */
+    const int64_t mine =
+        (int64_t)severity(status) << 32 | (int64_t)(INT32_MAX - communicator->rank);
+    int64_t worst = 0;
+    MPI_Allreduce(&mine, &worst, 1, MPI_INT64_T, MPI_MAX, communicator->handle);
     if (worst >> 32 == 0) {
         return LLMFP_OK;
     }
@@ -74,46 +58,6 @@ static enum llmfp_status hear_winner(const struct llmfp_communicator *communicat
     MPI_Bcast(&agreed, (int)sizeof agreed, MPI_BYTE, winner, communicator->handle);
     *error = agreed;
     return agreed.status;
-}
-
-enum llmfp_status llmfp_agree(const struct llmfp_communicator *communicator,
-                              enum llmfp_status status, struct llmfp_error *error)
-{
-    const int64_t mine = vote_of(communicator, status);
-    int64_t worst = 0;
-    MPI_Allreduce(&mine, &worst, 1, MPI_INT64_T, MPI_MAX, communicator->handle);
-    return hear_winner(communicator, worst, status, error);
-}
-
-/* Whether the request is done before this rank's patience ends. */
-static bool comes_in_time(const struct llmfp_communicator *communicator, MPI_Request *request)
-{
-    const int rank =
-        communicator->rank < MOST_PATIENT_RANKS ? communicator->rank : MOST_PATIENT_RANKS;
-    const double end_s = MPI_Wtime() + patience_s + patience_of_a_rank_s * rank;
-    const struct timespec pause = {0, 1000000};
-    int done = 0;
-    MPI_Test(request, &done, MPI_STATUS_IGNORE);
-    while (done == 0 && MPI_Wtime() < end_s) {
-        nanosleep(&pause, NULL);
-        MPI_Test(request, &done, MPI_STATUS_IGNORE);
-    }
-    return done != 0;
-}
-
-enum llmfp_status llmfp_agree_patiently(const struct llmfp_communicator *communicator,
-                                        enum llmfp_status status, struct llmfp_error *error)
-{
-    const int64_t mine = vote_of(communicator, status);
-    int64_t worst = 0;
-    MPI_Request request;
-    MPI_Iallreduce(&mine, &worst, 1, MPI_INT64_T, MPI_MAX, communicator->handle, &request);
-    if (status == LLMFP_OK) {
-        MPI_Wait(&request, MPI_STATUS_IGNORE);
-    } else if (!comes_in_time(communicator, &request)) {
-        communicator->abandon(communicator, error);
-    }
-    return hear_winner(communicator, worst, status, error);
 }
 
 /* Make room for size_bytes in an emptied buffer, on all ranks or on none. UINT64_MAX: what is

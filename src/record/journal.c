@@ -105,21 +105,26 @@ void llmfp_journal_close(struct llmfp_journal *journal)
     *journal = (struct llmfp_journal){.descriptor = -1};
 }
 
-/* Whether the file that is open still is the one of that name: between opening and locking
- * another scan may have finished and removed it. */
-static bool is_in_place(const struct llmfp_journal *journal)
+/* Whether another file, or none, has the name of the one that is open: between opening and
+ * locking another scan may have finished and removed it. */
+static bool was_removed(const struct llmfp_journal *journal)
 {
     struct stat named;
     struct stat opened;
-    return fstat(journal->descriptor, &opened) == 0 && stat(journal->path, &named) == 0 &&
-           opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+    if (fstat(journal->descriptor, &opened) != 0) {
+        return false;
+    }
+    if (stat(journal->path, &named) != 0) {
+        return errno == ENOENT;
+    }
+    return opened.st_ino != named.st_ino || opened.st_dev != named.st_dev;
 }
 
 /* One scan at a time may write. Where locks do not work nothing is refused. */
 static enum llmfp_status lock_file(struct llmfp_journal *journal, struct llmfp_error *error)
 {
     const bool locked = flock(journal->descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-    if (locked && is_in_place(journal)) {
+    if (locked && !was_removed(journal)) {
         return LLMFP_OK;
     }
     return llmfp_fail(error, LLMFP_USAGE,
@@ -128,32 +133,75 @@ static enum llmfp_status lock_file(struct llmfp_journal *journal, struct llmfp_e
                       journal->path);
 }
 
-enum llmfp_status llmfp_journal_create(struct llmfp_journal *journal, const char *path,
-                                       uint64_t key, struct llmfp_error *error)
+/* An emptied file with room for its header. */
+static enum llmfp_status clear_file(struct llmfp_journal *journal, struct llmfp_error *error)
+{
+    static const unsigned char nothing[HEADER_BYTES] = {0};
+    if (ftruncate(journal->descriptor, 0) != 0) {
+        return fail_here(journal->path, "cannot empty", error);
+    }
+    return write_all(journal, nothing, sizeof nothing, error);
+}
+
+enum llmfp_status llmfp_journal_begin(struct llmfp_journal *journal, const char *path,
+                                      struct llmfp_error *error)
 {
     enum llmfp_status status = open_file(journal, path, O_RDWR | O_CREAT, error);
     if (status != LLMFP_OK) {
         return status;
     }
     status = lock_file(journal, error);
+    if (status == LLMFP_OK) {
+        status = clear_file(journal, error);
+        if (status != LLMFP_OK) {
+            unlink(path);
+        }
+    }
     if (status != LLMFP_OK) {
         llmfp_journal_close(journal);
-        return status;
     }
-    if (ftruncate(journal->descriptor, 0) != 0) {
-        status = fail_here(path, "cannot empty", error);
-        llmfp_journal_close(journal);
-        return status;
-    }
+    return status;
+}
+
+enum llmfp_status llmfp_journal_complete(struct llmfp_journal *journal, uint64_t key,
+                                         struct llmfp_error *error)
+{
     unsigned char header[HEADER_BYTES];
     memcpy(header, magic, sizeof magic);
     llmfp_store_u64(header + sizeof magic, key);
-    status = write_all(journal, header, sizeof header, error);
-    if (status != LLMFP_OK) {
-        llmfp_journal_close(journal);
-        unlink(path); /* an empty journal is of no use to anybody */
+    const uint64_t size_bytes = journal->size_bytes;
+    journal->size_bytes = 0;
+    const enum llmfp_status status = write_all(journal, header, sizeof header, error);
+    journal->size_bytes = size_bytes;
+    return status;
+}
+
+enum llmfp_status llmfp_journal_create(struct llmfp_journal *journal, const char *path,
+                                       uint64_t key, struct llmfp_error *error)
+{
+    enum llmfp_status status = llmfp_journal_begin(journal, path, error);
+    if (status == LLMFP_OK) {
+        status = llmfp_journal_complete(journal, key, error);
+        if (status != LLMFP_OK) {
+            unlink(path);
+            llmfp_journal_close(journal);
+        }
     }
     return status;
+}
+
+bool llmfp_journal_is_complete(const char *path)
+{
+    static const unsigned char nothing[HEADER_BYTES] = {0};
+    unsigned char header[HEADER_BYTES];
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return errno != ENOENT; /* opening it properly will say what is wrong */
+    }
+    const ssize_t got = pread(descriptor, header, sizeof header, 0);
+    close(descriptor);
+    return got < 0 ||
+           (got == (ssize_t)sizeof header && memcmp(header, nothing, sizeof header) != 0);
 }
 
 size_t llmfp_journal_frame_begin(struct llmfp_buffer *frames)

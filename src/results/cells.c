@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hdf5_error.h"
 #include "llmfp/curve.h"
 #include "writer.h"
 
@@ -20,10 +19,9 @@ static enum llmfp_status no_memory(struct llmfp_error *error)
 
 /* ---- (model, role, layer) ---- */
 
+/* The arrays of WRITER_COUNT ... WRITER_SIGNATURE, in this order. */
 enum column { COUNT, ZEROS, NONFINITE, MEAN, STD, MIN, MAX, SIGNATURE, N_COLUMNS };
-
-static const char *const column_names[N_COLUMNS] = {"count", "zeros", "nonfinite", "mean",
-                                                    "std",   "min",   "max",       "signature"};
+_Static_assert((int)SIGNATURE == (int)WRITER_SIGNATURE, "columns are arrays of the file");
 
 static bool is_integer(enum column column)
 {
@@ -133,20 +131,18 @@ static enum llmfp_status fill_block(const struct block *block, const struct surv
     return LLMFP_OK;
 }
 
-/* Collective. */
+/* Local. */
 static enum llmfp_status write_block(struct writer *writer, const struct block *block,
-                                     const hid_t *datasets, struct llmfp_error *error)
+                                     struct llmfp_error *error)
 {
-    const hsize_t start[] = {block->first, block->first_role, 0};
-    const hsize_t count[] = {block->n, block->n_roles, block->n_layers};
+    const uint64_t start[] = {block->first, block->first_role, 0};
+    const uint64_t count[] = {block->n, block->n_roles, block->n_layers};
     enum llmfp_status status = LLMFP_OK;
     for (int column = 0; status == LLMFP_OK && column < N_COLUMNS; column++) {
         const enum column c = (enum column)column;
         const void *values =
             is_integer(c) ? (const void *)integers_of(block, c) : (const void *)reals_of(block, c);
-        status = writer_put(writer, datasets[column],
-                            is_integer(c) ? H5T_NATIVE_UINT64 : H5T_NATIVE_DOUBLE, 3, start, count,
-                            values, error);
+        status = writer_put(writer, (enum writer_array)column, start, count, values, error);
     }
     return status;
 }
@@ -167,8 +163,7 @@ static void size_block(const struct survey *survey, size_t *models, size_t *role
 }
 
 static enum llmfp_status write_all_blocks(struct writer *writer, const struct survey *survey,
-                                          struct block *block, const hid_t *datasets,
-                                          struct llmfp_error *error)
+                                          struct block *block, struct llmfp_error *error)
 {
     const size_t models = block->n;
     const size_t roles = block->n_roles;
@@ -185,39 +180,14 @@ static enum llmfp_status write_all_blocks(struct writer *writer, const struct su
             block->first_role = role;
             block->n_roles = survey->n_roles - role < roles ? survey->n_roles - role : roles;
             status = fill_block(block, survey, curve, error);
-            status = writer_agree(writer, status, error);
             if (status == LLMFP_OK) {
-                status = write_block(writer, block, datasets, error);
+                status = write_block(writer, block, error);
             }
+            status = writer_agree(writer, status, error);
         }
     }
     free(curve);
     return status;
-}
-
-/* Collective, but does not agree. */
-static enum llmfp_status open_datasets(const struct writer *writer, const char *const *names,
-                                       size_t n, hid_t *datasets, struct llmfp_error *error)
-{
-    for (size_t i = 0; i < n; i++) {
-        datasets[i] = H5I_INVALID_HID;
-    }
-    for (size_t i = 0; i < n; i++) {
-        datasets[i] = H5Dopen2(writer->file, names[i], H5P_DEFAULT);
-        if (datasets[i] < 0) {
-            return hdf5_fail(error, writer->path, "open a dataset");
-        }
-    }
-    return LLMFP_OK;
-}
-
-static void close_datasets(hid_t *datasets, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        if (datasets[i] >= 0) {
-            H5Dclose(datasets[i]);
-        }
-    }
 }
 
 enum llmfp_status write_cells(struct writer *writer, const struct survey *survey,
@@ -226,7 +196,6 @@ enum llmfp_status write_cells(struct writer *writer, const struct survey *survey
     if (survey->n_roles == 0 || survey->n_layers == 0) {
         return LLMFP_OK;
     }
-    hid_t datasets[N_COLUMNS];
     struct block block = {.n_layers = (size_t)survey->n_layers};
     size_block(survey, &block.n, &block.n_roles);
     /* All ranks cut alike, or their rounds would not match. */
@@ -236,24 +205,20 @@ enum llmfp_status write_cells(struct writer *writer, const struct survey *survey
     block.capacity = block.n * block.n_roles * block.n_layers;
     block.integers = malloc(3 * block.capacity * sizeof *block.integers);
     block.reals = malloc((N_COLUMNS - MEAN) * block.capacity * sizeof *block.reals);
-    enum llmfp_status status = open_datasets(writer, column_names, N_COLUMNS, datasets, error);
+    enum llmfp_status status = LLMFP_OK;
     if (block.integers == NULL || block.reals == NULL) {
         status = no_memory(error);
     }
     status = writer_agree(writer, status, error);
     if (status == LLMFP_OK) {
-        status = write_all_blocks(writer, survey, &block, datasets, error);
+        status = write_all_blocks(writer, survey, &block, error);
     }
-    close_datasets(datasets, N_COLUMNS);
     free(block.integers);
     free(block.reals);
     return status;
 }
 
 /* ---- exact sums: rows by (model, role, layer) ---- */
-
-enum { EXACT_CELL, EXACT_SUM, EXACT_SQUARES, N_EXACT };
-static const char *const exact_names[N_EXACT] = {"exact/cell", "exact/sum", "exact/sum_squares"};
 
 /* Rows that wait to be written, and where this rank is in its records. */
 struct rows {
@@ -307,24 +272,21 @@ static enum llmfp_status fill_rows(const struct survey *survey, struct rows *row
     return LLMFP_OK;
 }
 
-/* Collective. */
+/* Local. */
 static enum llmfp_status write_rows(struct writer *writer, const struct survey *survey,
-                                    struct rows *rows, const hid_t *datasets,
-                                    struct llmfp_error *error)
+                                    struct rows *rows, struct llmfp_error *error)
 {
-    const hsize_t start[] = {rows->first, 0};
-    const hsize_t of_cells[] = {rows->n, 3};
-    const hsize_t of_sums[] = {rows->n, survey->sum_limbs};
-    const hsize_t of_squares[] = {rows->n, survey->square_limbs};
-    enum llmfp_status status = writer_put(writer, datasets[EXACT_CELL], H5T_NATIVE_INT32, 2, start,
-                                          of_cells, rows->cells, error);
+    const uint64_t start[] = {rows->first, 0};
+    const uint64_t of_cells[] = {rows->n, 3};
+    const uint64_t of_sums[] = {rows->n, survey->sum_limbs};
+    const uint64_t of_squares[] = {rows->n, survey->square_limbs};
+    enum llmfp_status status =
+        writer_put(writer, WRITER_EXACT_CELL, start, of_cells, rows->cells, error);
     if (status == LLMFP_OK) {
-        status = writer_put(writer, datasets[EXACT_SUM], H5T_NATIVE_INT64, 2, start, of_sums,
-                            rows->sums, error);
+        status = writer_put(writer, WRITER_EXACT_SUM, start, of_sums, rows->sums, error);
     }
     if (status == LLMFP_OK) {
-        status = writer_put(writer, datasets[EXACT_SQUARES], H5T_NATIVE_INT64, 2, start, of_squares,
-                            rows->squares, error);
+        status = writer_put(writer, WRITER_EXACT_SQUARES, start, of_squares, rows->squares, error);
     }
     rows->first += rows->n;
     rows->n = 0;
@@ -348,22 +310,23 @@ enum llmfp_status write_exact(struct writer *writer, const struct survey *survey
     if (survey->n_cells == 0) {
         return LLMFP_OK;
     }
-    hid_t datasets[N_EXACT];
     struct rows rows = {0};
-    enum llmfp_status status = open_datasets(writer, exact_names, N_EXACT, datasets, error);
+    enum llmfp_status status = LLMFP_OK;
     if (!make_rows(survey, &rows)) {
         status = no_memory(error);
     }
     status = writer_agree(writer, status, error);
     while (status == LLMFP_OK) {
         status = fill_rows(survey, &rows, error);
+        const uint64_t n = rows.n;
+        if (status == LLMFP_OK) {
+            status = write_rows(writer, survey, &rows, error);
+        }
         status = writer_agree(writer, status, error);
-        if (status != LLMFP_OK || llmfp_largest(writer->communicator, rows.n) == 0) {
+        if (status != LLMFP_OK || llmfp_largest(writer->communicator, n) == 0) {
             break;
         }
-        status = write_rows(writer, survey, &rows, datasets, error);
     }
-    close_datasets(datasets, N_EXACT);
     llmfp_record_clear(&rows.record);
     free(rows.cells);
     free(rows.sums);

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "hdf5_error.h"
 #include "llmfp/curve.h"
 #include "writer.h"
 
@@ -127,8 +126,8 @@ static size_t rows_of_round(const struct survey *survey, const struct cut *cut, 
 
 /* Collective. */
 static enum llmfp_status write_role(struct writer *writer, const struct survey *survey,
-                                    const struct cut *cut, uint32_t role, hid_t dataset,
-                                    double *rows, struct llmfp_error *error)
+                                    const struct cut *cut, uint32_t role, double *rows,
+                                    struct llmfp_error *error)
 {
     struct role_curves curves = {0};
     enum llmfp_status status = collect_curves(writer, survey, role, &curves, error);
@@ -137,12 +136,12 @@ static enum llmfp_status write_role(struct writer *writer, const struct survey *
         const size_t n = rows_of_round(survey, cut, round, &begin);
         status = llmfp_curve_correlation_rows(curves.curve, curves.n_layers, survey->n_models,
                                               survey->first + begin, n, rows, error);
-        status = writer_agree(writer, status, error);
         if (status == LLMFP_OK) {
-            const hsize_t start[] = {role, survey->first + begin, 0};
-            const hsize_t count[] = {n > 0, n, survey->n_models};
-            status = writer_put(writer, dataset, H5T_NATIVE_DOUBLE, 3, start, count, rows, error);
+            const uint64_t start[] = {role, survey->first + begin, 0};
+            const uint64_t count[] = {n > 0, n, survey->n_models};
+            status = writer_put(writer, WRITER_CORRELATION, start, count, rows, error);
         }
+        status = writer_agree(writer, status, error);
     }
     clear_curves(&curves);
     return status;
@@ -242,8 +241,8 @@ static void offer_rows(struct best *best, const struct survey *survey, size_t fi
 
 /* Collective. */
 static enum llmfp_status write_qkvo(struct writer *writer, const struct survey *survey,
-                                    const struct cut *cut, hid_t dataset, double *rows,
-                                    struct best *best, struct llmfp_error *error)
+                                    const struct cut *cut, double *rows, struct best *best,
+                                    struct llmfp_error *error)
 {
     struct role_curves curves[N_QKVO] = {{0}};
     double *sum = malloc((cut->rows * survey->n_models + 1) * sizeof *sum);
@@ -257,13 +256,13 @@ static enum llmfp_status write_qkvo(struct writer *writer, const struct survey *
         size_t begin;
         const size_t n = rows_of_round(survey, cut, round, &begin);
         status = mean_rows(survey, curves, survey->first + begin, n, rows, sum, error);
-        status = writer_agree(writer, status, error);
         if (status == LLMFP_OK) {
-            const hsize_t start[] = {survey->first + begin, 0};
-            const hsize_t count[] = {n, survey->n_models};
+            const uint64_t start[] = {survey->first + begin, 0};
+            const uint64_t count[] = {n, survey->n_models};
             offer_rows(best, survey, survey->first + begin, n, sum);
-            status = writer_put(writer, dataset, H5T_NATIVE_DOUBLE, 2, start, count, sum, error);
+            status = writer_put(writer, WRITER_QKVO, start, count, sum, error);
         }
+        status = writer_agree(writer, status, error);
     }
     for (int i = 0; i < N_QKVO; i++) {
         clear_curves(&curves[i]);
@@ -333,14 +332,9 @@ enum llmfp_status write_correlations(struct writer *writer, const struct survey 
     const struct cut cut = cut_rows(writer, survey);
     struct llmfp_pair mine[LLMFP_MOST_PAIRS];
     struct best best = {mine, 0, malloc((survey->n_models + 1) * sizeof *best.link)};
-    const hid_t by_role = H5Dopen2(writer->file, "correlation", H5P_DEFAULT);
-    const hid_t of_qkvo =
-        by_role < 0 ? H5I_INVALID_HID : H5Dopen2(writer->file, "correlation_qkvo", H5P_DEFAULT);
     double *rows = malloc((cut.rows * survey->n_models + 1) * sizeof *rows);
     enum llmfp_status status = LLMFP_OK;
-    if (by_role < 0 || of_qkvo < 0) {
-        status = hdf5_fail(error, writer->path, "open a dataset");
-    } else if (rows == NULL || best.link == NULL) {
+    if (rows == NULL || best.link == NULL) {
         status = no_memory(error);
     }
     for (size_t i = 0; status == LLMFP_OK && i < survey->n_models; i++) {
@@ -348,10 +342,10 @@ enum llmfp_status write_correlations(struct writer *writer, const struct survey 
     }
     status = writer_agree(writer, status, error);
     for (uint32_t role = 0; status == LLMFP_OK && role < survey->n_roles; role++) {
-        status = write_role(writer, survey, &cut, role, by_role, rows, error);
+        status = write_role(writer, survey, &cut, role, rows, error);
     }
     if (status == LLMFP_OK) {
-        status = write_qkvo(writer, survey, &cut, of_qkvo, rows, &best, error);
+        status = write_qkvo(writer, survey, &cut, rows, &best, error);
     }
     if (status == LLMFP_OK) {
         status = collect_pairs(writer, &best, likeness, error);
@@ -361,11 +355,5 @@ enum llmfp_status write_correlations(struct writer *writer, const struct survey 
     }
     free(rows);
     free(best.link);
-    if (by_role >= 0) {
-        H5Dclose(by_role);
-    }
-    if (of_qkvo >= 0) {
-        H5Dclose(of_qkvo);
-    }
     return status;
 }

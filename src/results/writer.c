@@ -1,9 +1,33 @@
-/* writer.c - opening the results file on all ranks, and collective writes. */
+/* writer.c - blocks of large arrays into the results file, by all ranks at once.
+ *
+ * Rank 0 has made the file through HDF5, with room set aside for every array in one piece
+ * (schema.c). Where the pieces are, HDF5 tells; all ranks then write their blocks there with
+ * independent MPI-IO. HDF5's own parallel writing would be collective: a rank that fails
+ * inside such a call leaves the others waiting in it.                                     */
 #include "writer.h"
 
-#include <unistd.h>
+#include <hdf5.h>
+#include <limits.h>
+#include <string.h>
 
 #include "hdf5_error.h"
+
+/* Values go into the file, which is little-endian, as they are in memory. */
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "written for little-endian machines");
+
+static const char *const names[WRITER_N_ARRAYS] = {"count",
+                                                   "zeros",
+                                                   "nonfinite",
+                                                   "mean",
+                                                   "std",
+                                                   "min",
+                                                   "max",
+                                                   "signature",
+                                                   "exact/cell",
+                                                   "exact/sum",
+                                                   "exact/sum_squares",
+                                                   "correlation",
+                                                   "correlation_qkvo"};
 
 enum llmfp_status writer_agree(const struct writer *writer, enum llmfp_status status,
                                struct llmfp_error *error)
@@ -11,97 +35,159 @@ enum llmfp_status writer_agree(const struct writer *writer, enum llmfp_status st
     if (status == LLMFP_OK && *writer->stop != 0) {
         status = llmfp_fail(error, LLMFP_INTERRUPTED, "interrupted by a signal");
     }
-    return llmfp_agree_patiently(writer->communicator, status, error);
+    return llmfp_agree(writer->communicator, status, error);
+}
+
+static enum llmfp_status fail_io(const struct writer *writer, int number, const char *what,
+                                 struct llmfp_error *error)
+{
+    char text[MPI_MAX_ERROR_STRING] = "";
+    int length = 0;
+    MPI_Error_string(number, text, &length);
+    return llmfp_fail(error, LLMFP_FATAL, "'%s': cannot %s: %s", writer->path, what, text);
+}
+
+/* ---- where the arrays are ---- */
+
+static bool look_up(hid_t dataset, struct writer_place *place)
+{
+    hsize_t size[WRITER_MOST_AXES];
+    const hid_t space = H5Dget_space(dataset);
+    const hid_t type = H5Dget_type(dataset);
+    const int n_axes = space < 0 ? -1 : H5Sget_simple_extent_ndims(space);
+    bool good = type >= 0 && n_axes > 0 && n_axes <= WRITER_MOST_AXES &&
+                H5Sget_simple_extent_dims(space, size, NULL) == n_axes;
+    uint64_t n = 1;
+    for (int i = 0; good && i < n_axes; i++) {
+        place->size[i] = size[i];
+        n *= size[i];
+    }
+    if (good) {
+        const haddr_t offset = H5Dget_offset(dataset);
+        place->n_axes = (uint64_t)n_axes;
+        place->value_bytes = H5Tget_size(type);
+        place->offset_bytes = offset;
+        good = place->value_bytes > 0 && (n == 0 || offset != HADDR_UNDEF);
+    }
+    if (space >= 0) {
+        H5Sclose(space);
+    }
+    if (type >= 0) {
+        H5Tclose(type);
+    }
+    return good;
+}
+
+/* Local, rank 0. */
+static enum llmfp_status find_places(struct writer *writer, struct llmfp_error *error)
+{
+    const hid_t file = H5Fopen(writer->path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    bool good = file >= 0;
+    for (int i = 0; good && i < WRITER_N_ARRAYS; i++) {
+        const hid_t dataset = H5Dopen2(file, names[i], H5P_DEFAULT);
+        good = dataset >= 0 && look_up(dataset, &writer->places[i]);
+        if (dataset >= 0) {
+            H5Dclose(dataset);
+        }
+    }
+    enum llmfp_status status =
+        good ? LLMFP_OK : hdf5_fail(error, writer->path, "find the arrays of the new results file");
+    if (file >= 0 && H5Fclose(file) < 0 && status == LLMFP_OK) {
+        status = hdf5_fail(error, writer->path, "close the new results file");
+    }
+    return status;
 }
 
 enum llmfp_status writer_open(const struct llmfp_communicator *communicator, const char *path,
                               const volatile sig_atomic_t *stop, struct writer *writer,
                               struct llmfp_error *error)
 {
-    *writer = (struct writer){communicator, path, H5I_INVALID_HID, H5I_INVALID_HID, stop};
+    *writer = (struct writer){.communicator = communicator, .path = path, .stop = stop};
     enum llmfp_status status = LLMFP_OK;
-    const hid_t access = H5Pcreate(H5P_FILE_ACCESS);
-    writer->collective = H5Pcreate(H5P_DATASET_XFER);
-    if (access < 0 || writer->collective < 0 ||
-        H5Pset_fapl_mpio(access, communicator->handle, MPI_INFO_NULL) < 0 ||
-        H5Pset_all_coll_metadata_ops(access, true) < 0 ||
-        H5Pset_coll_metadata_write(access, true) < 0 ||
-        H5Pset_dxpl_mpio(writer->collective, H5FD_MPIO_COLLECTIVE) < 0) {
-        status = hdf5_fail(error, path, "prepare parallel access");
+    if (communicator->rank == 0) {
+        status = find_places(writer, error);
     }
     status = writer_agree(writer, status, error);
-    if (status == LLMFP_OK) {
-        writer->file = H5Fopen(path, H5F_ACC_RDWR, access);
-        if (writer->file < 0) {
-            status = hdf5_fail(error, path, "open the new results file on all ranks");
-        }
-        status = writer_agree(writer, status, error);
+    if (status != LLMFP_OK) {
+        return status;
     }
-    if (access >= 0) {
-        H5Pclose(access);
+    MPI_Bcast(writer->places, (int)sizeof writer->places, MPI_BYTE, 0, communicator->handle);
+    const int number =
+        MPI_File_open(MPI_COMM_SELF, path, MPI_MODE_WRONLY, MPI_INFO_NULL, &writer->file);
+    writer->is_open = number == MPI_SUCCESS;
+    if (!writer->is_open) {
+        status = fail_io(writer, number, "open the new results file", error);
     }
-    return status;
+    return writer_agree(writer, status, error);
 }
 
 enum llmfp_status writer_close(struct writer *writer, struct llmfp_error *error)
 {
     enum llmfp_status status = LLMFP_OK;
-    if (writer->collective >= 0) {
-        H5Pclose(writer->collective);
-    }
-    if (writer->file >= 0 && H5Fclose(writer->file) < 0) {
-        status = hdf5_fail(error, writer->path, "close the new results file");
-    }
-    return llmfp_agree_patiently(writer->communicator, status, error);
-}
-
-static void close_space(hid_t space)
-{
-    if (space >= 0) {
-        H5Sclose(space);
-    }
-}
-
-/* Local. What of the dataset, and of memory, is to be written. */
-static enum llmfp_status select_block(const struct writer *writer, hid_t dataset,
-                                      const hsize_t *start, const hsize_t *count, hsize_t n,
-                                      hid_t *in_file, hid_t *in_memory, struct llmfp_error *error)
-{
-    *in_file = H5Dget_space(dataset);
-    *in_memory = H5Screate_simple(1, n == 0 ? (const hsize_t[]){1} : &n, NULL);
-    herr_t selected = -1;
-    if (*in_file >= 0 && *in_memory >= 0) {
-        selected = n == 0 ? H5Sselect_none(*in_file)
-                          : H5Sselect_hyperslab(*in_file, H5S_SELECT_SET, start, NULL, count, NULL);
-    }
-    if (selected >= 0 && n == 0) {
-        selected = H5Sselect_none(*in_memory);
-    }
-    return selected < 0 ? hdf5_fail(error, writer->path, "select a block of a dataset") : LLMFP_OK;
-}
-
-enum llmfp_status writer_put(struct writer *writer, hid_t dataset, hid_t memory_type, int n_axes,
-                             const hsize_t *start, const hsize_t *count, const void *values,
-                             struct llmfp_error *error)
-{
-    hsize_t n = 1;
-    for (int i = 0; i < n_axes; i++) {
-        n *= count[i];
-    }
-    static const double nothing = 0.0; /* HDF5 wants a pointer even for no values */
-    hid_t in_file;
-    hid_t in_memory;
-    enum llmfp_status status =
-        select_block(writer, dataset, start, count, n, &in_file, &in_memory, error);
-    status = writer_agree(writer, status, error);
-    if (status == LLMFP_OK) {
-        if (H5Dwrite(dataset, memory_type, in_memory, in_file, writer->collective,
-                     n == 0 ? &nothing : values) < 0) {
-            status = hdf5_fail(error, writer->path, "write to the new results file");
+    if (writer->is_open) {
+        /* Each rank its own bytes: on a network file system they are in its node's memory. */
+        int number = MPI_File_sync(writer->file);
+        if (number != MPI_SUCCESS) {
+            status = fail_io(writer, number, "sync the new results file to disk", error);
         }
-        status = writer_agree(writer, status, error);
+        number = MPI_File_close(&writer->file);
+        if (number != MPI_SUCCESS && status == LLMFP_OK) {
+            status = fail_io(writer, number, "close the new results file", error);
+        }
+        writer->is_open = false;
     }
-    close_space(in_memory);
-    close_space(in_file);
-    return status;
+    return llmfp_agree(writer->communicator, status, error);
+}
+
+/* ---- blocks ---- */
+
+/* The run of elements that a block is; false when it is none, or lies outside the array. */
+static bool is_run(const struct writer_place *place, const uint64_t *start, const uint64_t *count,
+                   uint64_t *first, uint64_t *n)
+{
+    bool begun = false; /* an axis of more than one has been met: all behind must be whole */
+    *first = 0;
+    *n = 1;
+    for (uint64_t i = 0; i < place->n_axes; i++) {
+        if (count[i] > place->size[i] || start[i] > place->size[i] - count[i] ||
+            (begun && count[i] != place->size[i])) {
+            return false;
+        }
+        begun = begun || count[i] > 1;
+        *first = *first * place->size[i] + start[i];
+        *n *= count[i];
+    }
+    return true;
+}
+
+enum llmfp_status writer_put(struct writer *writer, enum writer_array array, const uint64_t *start,
+                             const uint64_t *count, const void *values, struct llmfp_error *error)
+{
+    const struct writer_place *place = &writer->places[array];
+    uint64_t first;
+    uint64_t n;
+    for (uint64_t i = 0; i < place->n_axes; i++) {
+        if (count[i] == 0) {
+            return LLMFP_OK;
+        }
+    }
+    if (!is_run(place, start, count, &first, &n) || n * place->value_bytes > INT_MAX) {
+        return llmfp_fail(error, LLMFP_FATAL, "'%s': a block of '%s' does not fit the array",
+                          writer->path, names[array]);
+    }
+    const int size_bytes = (int)(n * place->value_bytes);
+    const uint64_t at = place->offset_bytes + first * place->value_bytes;
+    MPI_Status wrote;
+    int wrote_bytes = 0;
+    const int number =
+        MPI_File_write_at(writer->file, (MPI_Offset)at, values, size_bytes, MPI_BYTE, &wrote);
+    if (number != MPI_SUCCESS) {
+        return fail_io(writer, number, "write to the new results file", error);
+    }
+    MPI_Get_count(&wrote, MPI_BYTE, &wrote_bytes);
+    return wrote_bytes == size_bytes
+               ? LLMFP_OK
+               : llmfp_fail(error, LLMFP_FATAL,
+                            "'%s': only %d of %d bytes could be written; is the disk full?",
+                            writer->path, wrote_bytes, size_bytes);
 }

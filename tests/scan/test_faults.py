@@ -134,28 +134,30 @@ class Faults(program.ScanCase):
             if wanted(site):
                 tried.add((site, rank))
                 for n in self.numbers(draw, n_calls):
-                    self.one(mode, site, rank, n, action)
+                    with self.subTest(f"{site}:{rank}:{n}{action}"):
+                        self.one(mode, site, rank, n, action)
         print(f"{mode}{action}: {len(tried)} sites and ranks, {self.n_runs} runs", flush=True)
         return tried
 
     def test_errors(self):
         tried = self.matrix("--append", "")
         for site in ("open", "pread", "end_pread", "malloc", "calloc", "strdup", "pwrite", "rename",
-                     "fdatasync", "mmap", "H5Fopen", "H5Fclose", "H5Dwrite", "H5Dget_space",
-                     "MPI_Allreduce", "MPI_Bcast", "MPI_File_open", "MPI_Reduce_scatter"):
+                     "fdatasync", "mmap",
+                     "MPI_Allreduce", "MPI_Bcast", "MPI_File_open", "MPI_File_write_at", "MPI_File_sync",
+                     "MPI_File_close", "MPI_Reduce_scatter"):
             for rank in range(RANKS):
                 self.check((site, rank) in tried, f"{site} is never called on rank {rank}")
 
     def test_kills(self):
         """SIGKILL at a call: between any two steps."""
-        self.matrix("--overwrite", ":kill", lambda site: site in (
-            "pwrite", "fdatasync", "rename", "fsync", "H5Fopen", "H5Dwrite", "H5Fclose",
+        self.matrix("--append", ":kill", lambda site: site in (
+            "pwrite", "fdatasync", "rename", "fsync", "H5Fopen", "MPI_File_write_at", "MPI_File_sync", "H5Fclose",
             "MPI_Reduce_scatter") or harness.SLOW)
 
     def test_stops(self):
         """A signal at a call, on one rank: all stop, or the results are complete."""
         self.matrix("--overwrite", ":stop", lambda site: site in (
-            "pwrite", "rename", "H5Dwrite", "MPI_Reduce_scatter", "pread") or harness.SLOW)
+            "pwrite", "rename", "MPI_File_write_at", "MPI_Reduce_scatter", "pread") or harness.SLOW)
 
     def test_full_disk_for_good(self):
         """Every write from one on fails: finding no room once must not be forgotten."""

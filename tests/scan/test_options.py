@@ -462,5 +462,94 @@ class Resume(Options):
         self.same("plain.h5", "cut.h5")
 
 
+class Middle(Resume):
+    """A stop in the middle of one large checkpoint; the classes above stop between small ones."""
+
+    def setUp(self):
+        super().setUp()
+        os.mkdir(self.path("large"))
+        layers = {f"model.layers.{i}.mlp.up_proj.weight": (1 << 13, 1 << 12) for i in range(12)}
+        checkpoints.write_sparse(self.path("large", "model.safetensors"), layers)
+        self.write("manifest.txt", "one\nlarge\n")
+        self.args = ["--progress=none", "--summary=none", "--chunk=4K", self.manifest]
+
+    def stop_within(self, ranks=3):
+        """Bytes that are saved of the large checkpoint."""
+        done = self.interrupt(signal.SIGUSR1, ranks)
+        self.equal(done.status, 75, done.tell())
+        self.check(done.seconds < 20, f"stopping took {done.seconds} s")
+        self.check(any(".journal.progress." in name for name in self.files()),
+                   f"no sums are saved: {self.files()}\n{done.tell()}")
+
+    def resume(self, *args, ranks=None):
+        """The rest, and the bytes that were read for it."""
+        _, done = self.scan(self.manifest, "--resume", "--timings", "--summary=none",
+                            "--progress=none", *args, output="cut.h5", ranks=ranks)
+        left = [name for name in self.files() if name.startswith("cut.h5.")]
+        self.equal(left, [], "files left behind")
+        return done, int(re.search(r"\((\d+) bytes\)", done.err).group(1))
+
+    def test_only_the_rest_is_read(self):
+        """With other ranks, other chunks, and more lines before and behind."""
+        whole = 12 << 26
+        for ranks, chunk in ((None, "--chunk=64K"), (2, "--chunk=4097"), (4, "--chunk=1M")):
+            self.stop_within()
+            self.write("manifest.txt", "two\none\nlarge\nmoe\n")
+            done, size = self.resume(chunk, ranks=ranks)
+            self.check(size < 0.97 * whole, f"{size} of {whole} bytes were read again\n{done.tell()}")
+            self.scan(self.manifest, "--overwrite", output="uncut.h5", ranks=2)
+            self.same("uncut.h5", "cut.h5")
+            self.write("manifest.txt", "one\nlarge\n")
+
+    def test_stopped_again_and_again(self):
+        self.stop_within()
+        for _ in range(3):
+            process = program.start(["-o", "cut.h5", "--resume", *self.args], 2, self.folder)
+            time.sleep(1.2)
+            process.send_signal(signal.SIGUSR1)
+            program.finish(process)
+            if process.returncode == 0:
+                break
+            self.equal(process.returncode, 75)
+        self.scan(self.manifest, "--resume", output="cut.h5", ranks=3)
+        self.scan(self.manifest, "--overwrite", output="uncut.h5", ranks=2)
+        self.same("uncut.h5", "cut.h5")
+
+    def change(self, how):
+        self.stop_within()
+        how(self.path("large", "model.safetensors"))
+        done, size = self.resume()
+        self.check(re.search("large.*changed.*anew", done.err), f"not said\n{done.tell()}")
+        self.check(size >= 12 << 26, f"only {size} bytes were read\n{done.tell()}")
+        self.scan(self.manifest, "--overwrite", output="uncut.h5", ranks=2)
+        self.same("uncut.h5", "cut.h5")
+
+    def test_changed_time(self):
+        self.change(lambda path: os.utime(path, ns=(1, 10 ** 18)))
+
+    def test_changed_header(self):
+        """Of the same size, with the same time."""
+        def rename(path):
+            before = os.stat(path)
+            with open(path, "r+b") as file:
+                head = file.read(1 << 16)
+                at = head.index(b"layers.11.")
+                file.seek(at)
+                file.write(b"layers.12.")
+            os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+        self.change(rename)
+
+    def test_wrong_interval(self):
+        done = program.run(["-o", "x.h5", self.manifest], None, self.folder,
+                           env={"LLMFP_SAVE_SECONDS": "often"})
+        self.equal(done.status, 2, done.tell())
+        self.check("LLMFP_SAVE_SECONDS" in done.err and "often" in done.err, done.tell())
+
+
+# What Resume tests is tested once.
+for inherited in [name for name in dir(Resume) if name.startswith("test_")]:
+    setattr(Middle, inherited, None)
+
+
 if __name__ == "__main__":
     harness.main()
