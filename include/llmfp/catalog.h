@@ -56,13 +56,8 @@ struct llmfp_block {
     uint64_t bytes;
 };
 
-struct llmfp_tensor {
-    const char *name; /* as in the file; of a tensor put together from several, its own */
-    enum llmfp_encoding_id encoding;
-    uint32_t n_dimensions; /* 0 for a scalar, which has one element */
-    const uint64_t *shape; /* logical elements, slowest axis first */
-    uint64_t n_elements;
-    struct llmfp_extent data; /* all that is stored, from the first element to the last */
+/* How elements lie in their extent, where that is not the usual way. Zeroed, it is. */
+struct llmfp_storage {
     enum llmfp_order order;
     uint32_t interleave; /* of LLMFP_ORDER_COLUMNS; 0 stands for 1 */
     /* {0, 0}: the encoding's. The last block may hold fewer elements than the others. */
@@ -72,9 +67,22 @@ struct llmfp_tensor {
     uint64_t run_elements;
     uint64_t pitch_bytes;
     uint64_t parameters[LLMFP_N_PARAMETERS]; /* for the kernel (llmfp/encoding.h) */
-    uint32_t n_sides;                        /* at most LLMFP_MOST_SIDES are read */
+};
+
+struct llmfp_tensor {
+    const char *name; /* as in the file; of a tensor put together from several, its own */
+    enum llmfp_encoding_id encoding;
+    uint32_t n_dimensions; /* 0 for a scalar, which has one element */
+    const uint64_t *shape; /* logical elements, slowest axis first */
+    uint64_t n_elements;
+    struct llmfp_extent data; /* all that is stored, from the first element to the last */
+    const struct llmfp_storage *storage; /* NULL: row-major, dense, the encoding's blocks */
+    uint32_t n_sides;                    /* at most LLMFP_MOST_SIDES are read */
     const struct llmfp_side *sides;
 };
+
+/* How a tensor is stored; never NULL.                                    Local. */
+const struct llmfp_storage *llmfp_tensor_storage(const struct llmfp_tensor *tensor);
 
 /* The blocks of a tensor, and the bytes of n consecutive elements from the start of a
  * block on.                                                              Local. */
@@ -102,7 +110,7 @@ enum llmfp_status llmfp_catalog_add_file(struct llmfp_catalog *catalog,
                                          const struct llmfp_file *file,
                                          struct llmfp_error *error) LLMFP_MUST_CHECK;
 
-/* Append a tensor; name, shape and sides are copied into the arena. The copy's
+/* Append a tensor; name, shape, storage and sides are copied into the arena. The copy's
  * shape is never NULL, its sides are NULL when there are none.
  * Errors: LLMFP_FATAL without memory.                                          */
 enum llmfp_status llmfp_catalog_add_tensor(struct llmfp_catalog *catalog,

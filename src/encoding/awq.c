@@ -9,8 +9,8 @@
  * value = scale * (code - zero point).
  * Source: the dequantiser of AutoAWQ.                                                */
 #include "code_lanes.h"
+#include "integer_groups.h"
 #include "kernels.h"
-#include "scale_bins.h"
 
 static const uint8_t output_of_nibble[8] = {0, 2, 4, 6, 1, 3, 5, 7};
 
@@ -18,7 +18,7 @@ struct task {
     const struct llmfp_sides *sides;
     uint64_t outputs;
     uint64_t group_inputs;
-    struct scale_bins *bins;
+    struct scaled_bins *bins;
 };
 
 /* n_rows inputs of one group; n <= LANES bytes from byte `first` of the rows on. */
@@ -38,9 +38,9 @@ static void add_tile(const struct task *task, uint64_t group, uint64_t first,
                 (first + p) / 4 * 8 + output_of_nibble[2 * ((first + p) % 4) + half];
             const struct integers integers =
                 lanes_integers(&lanes, p, (int64_t)n_rows, lanes.zero_point[p]);
-            scale_bins_add(task->bins,
-                           side_scale_at(task->sides, 0, group * task->outputs + output),
-                           &integers);
+            scaled_bins_add_integers(task->bins,
+                                     side_scale_at(task->sides, 0, group * task->outputs + output),
+                                     &integers);
         }
     }
 }
@@ -66,8 +66,8 @@ static void add_inputs(const struct task *task, uint64_t input, uint64_t n_input
 
 void llmfp_add_awq(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    struct scale_bins bins;
-    memset(&bins, 0, sizeof bins);
+    struct scaled_bins bins;
+    scaled_bins_begin(&bins, GROUPS_LOWEST, GROUPS_BINS);
     const uint64_t *p = elements->sides->parameters;
     const struct task task = {elements->sides, p[1], p[2], &bins};
     const uint64_t row_bytes = task.outputs / 2;
@@ -86,5 +86,5 @@ void llmfp_add_awq(struct llmfp_moments *moments, const struct llmfp_elements *e
         at += n_inputs * n;
         rest -= n_inputs * n;
     }
-    scale_bins_flush(&bins, moments);
+    scaled_bins_flush(&bins, moments);
 }

@@ -10,7 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "scale_bins.h"
+#include "integer_groups.h"
 
 enum {
     LANES = 1024,

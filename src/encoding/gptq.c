@@ -14,8 +14,8 @@
 #include <inttypes.h>
 
 #include "code_lanes.h"
+#include "integer_groups.h"
 #include "kernels.h"
-#include "scale_bins.h"
 
 enum { TILE = LANES / 4, MOST_BAND_ROWS = 32, MIXED = -1 };
 
@@ -28,7 +28,7 @@ struct task {
     unsigned zero_offset; /* added to a stored zero point */
     unsigned band_rows;   /* inputs of a band */
     unsigned band_words;
-    struct scale_bins *bins;
+    struct scaled_bins *bins;
 };
 
 static struct task task_of(const struct llmfp_sides *sides)
@@ -90,9 +90,9 @@ static void give(const struct task *task, uint64_t group, uint64_t output,
                  const struct integers *integers, size_t n)
 {
     for (size_t c = 0; c < n; c++) {
-        scale_bins_add(task->bins,
-                       side_scale_at(task->sides, 0, group * task->outputs + output + c),
-                       &integers[c]);
+        scaled_bins_add_integers(task->bins,
+                                 side_scale_at(task->sides, 0, group * task->outputs + output + c),
+                                 &integers[c]);
     }
 }
 
@@ -198,8 +198,8 @@ static void add_bands(const struct task *task, uint64_t band, uint64_t n_bands, 
 
 void llmfp_add_gptq(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    struct scale_bins bins;
-    memset(&bins, 0, sizeof bins);
+    struct scaled_bins bins;
+    scaled_bins_begin(&bins, GROUPS_LOWEST, GROUPS_BINS);
     struct task task = task_of(elements->sides);
     task.bins = &bins;
     uint64_t rest = elements->n_elements / task.band_rows; /* columns of bands */
@@ -217,7 +217,7 @@ void llmfp_add_gptq(struct llmfp_moments *moments, const struct llmfp_elements *
         at += n_bands * n;
         rest -= n_bands * n;
     }
-    scale_bins_flush(&bins, moments);
+    scaled_bins_flush(&bins, moments);
 }
 
 static enum llmfp_status check_groups(const struct task *task, uint64_t n_groups,

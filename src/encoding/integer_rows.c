@@ -14,8 +14,8 @@
  * Source: compressed-tensors' pack-quantized and int-quantized.                      */
 #include <inttypes.h>
 
+#include "integer_groups.h"
 #include "kernels.h"
-#include "scale_bins.h"
 
 struct task {
     const struct llmfp_sides *sides;
@@ -27,7 +27,7 @@ struct task {
     bool packed;
     unsigned zero_side;
     unsigned group_side;
-    struct scale_bins *bins;
+    struct scaled_bins *bins;
 };
 
 static struct task task_of(const struct llmfp_sides *sides)
@@ -90,8 +90,8 @@ static void add_codes(const struct task *task, const unsigned char *bytes, uint6
         all.least = d < all.least ? d : all.least;
         all.largest = d > all.largest ? d : all.largest;
     }
-    scale_bins_add(task->bins, side_scale_at(task->sides, 0, scale_row * task->groups + group),
-                   &all);
+    scaled_bins_add_integers(task->bins,
+                             side_scale_at(task->sides, 0, scale_row * task->groups + group), &all);
 }
 
 /* Columns `column` to `end` of a row; `bytes` is where the first of them lies. */
@@ -116,8 +116,8 @@ static void add_row(const struct task *task, const unsigned char *bytes, uint64_
 
 void llmfp_add_integer_rows(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    struct scale_bins bins;
-    memset(&bins, 0, sizeof bins);
+    struct scaled_bins bins;
+    scaled_bins_begin(&bins, GROUPS_LOWEST, GROUPS_BINS);
     struct task task = task_of(elements->sides);
     task.bins = &bins;
     const uint64_t per_byte = 8 / task.bits;
@@ -134,7 +134,7 @@ void llmfp_add_integer_rows(struct llmfp_moments *moments, const struct llmfp_el
         at += n;
         rest -= n;
     }
-    scale_bins_flush(&bins, moments);
+    scaled_bins_flush(&bins, moments);
 }
 
 enum llmfp_status llmfp_check_integer_rows(const struct llmfp_sides *sides,

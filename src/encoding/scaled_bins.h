@@ -21,7 +21,7 @@
 #include "float_bits.h"
 
 enum {
-    SCALED_BINS_MOST = 256,      /* exponents of scales: all of a binary32 */
+    SCALED_BINS_MOST = 270,      /* exponents of scales: all of binary32 and bfloat16 */
     SCALED_BINS_BUDGET = 1 << 30 /* terms in a bin between two flushes, at most */
 };
 
@@ -48,7 +48,7 @@ void scaled_bins_flush(struct scaled_bins *bins, struct llmfp_moments *moments);
 
 /* Add a term of the sum to bin i (units of 2^(lowest + i)), or of the sum of squares to
  * bin i + j where the scales are of bins i and j.                                */
-static inline void scaled_bins_add_sum(struct scaled_bins *bins, int i, int64_t term)
+static inline void scaled_bins_add_sum(struct scaled_bins *bins, int i, llmfp_i128 term)
 {
     bins->sums[i] += term;
 }
@@ -128,7 +128,7 @@ static inline void scaled_bins_add_group(struct scaled_bins *bins, struct scaled
         return;
     }
     bins->zeros += m == 0 ? n : zeros;
-    scaled_bins_add_sum(bins, factor.bin, m * sum);
+    scaled_bins_add_sum(bins, factor.bin, (llmfp_i128)m * sum);
     scaled_bins_add_square(bins, 2 * factor.bin, (llmfp_i128)m * m * squares);
 }
 

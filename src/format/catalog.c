@@ -6,10 +6,17 @@
 
 #include "by_name.h"
 
+const struct llmfp_storage *llmfp_tensor_storage(const struct llmfp_tensor *tensor)
+{
+    static const struct llmfp_storage usual = {.order = LLMFP_ORDER_ROWS};
+    return tensor->storage == NULL ? &usual : tensor->storage;
+}
+
 struct llmfp_block llmfp_tensor_block(const struct llmfp_tensor *tensor)
 {
-    if (tensor->block.elements != 0) {
-        return tensor->block;
+    const struct llmfp_block *own = &llmfp_tensor_storage(tensor)->block;
+    if (own->elements != 0) {
+        return *own;
     }
     const struct llmfp_encoding *encoding = llmfp_encoding(tensor->encoding);
     return (struct llmfp_block){encoding->block_elements, encoding->block_bytes};
@@ -23,11 +30,13 @@ uint64_t llmfp_tensor_bytes(const struct llmfp_tensor *tensor, uint64_t n_elemen
 
 uint64_t llmfp_tensor_offset(const struct llmfp_tensor *tensor, uint64_t element)
 {
-    if (tensor->run_elements == 0) {
+    const struct llmfp_storage *storage = llmfp_tensor_storage(tensor);
+    const uint64_t run = storage->run_elements;
+    if (run == 0) {
         return tensor->data.offset_bytes + llmfp_tensor_bytes(tensor, element);
     }
-    return tensor->data.offset_bytes + element / tensor->run_elements * tensor->pitch_bytes +
-           llmfp_tensor_bytes(tensor, element % tensor->run_elements);
+    return tensor->data.offset_bytes + element / run * storage->pitch_bytes +
+           llmfp_tensor_bytes(tensor, element % run);
 }
 
 /* The files array has no capacity member: it is as large as the next power of two. */
@@ -125,6 +134,14 @@ enum llmfp_status llmfp_catalog_add_tensor(struct llmfp_catalog *catalog,
     copy.shape = copy_shape(catalog, tensor->shape, tensor->n_dimensions, error);
     if (copy.shape == NULL) {
         return LLMFP_FATAL;
+    }
+    if (tensor->storage != NULL) {
+        struct llmfp_storage *storage = arena_array(catalog, 1, sizeof *storage, error);
+        if (storage == NULL) {
+            return LLMFP_FATAL;
+        }
+        *storage = *tensor->storage;
+        copy.storage = storage;
     }
     copy.sides = NULL;
     if (tensor->n_sides > 0) {
@@ -225,17 +242,21 @@ static void pack_shape(struct llmfp_buffer *buffer, const uint64_t *shape, uint3
     }
 }
 
-/* How the elements lie in the extent. */
-static void pack_storage(struct llmfp_buffer *buffer, const struct llmfp_tensor *tensor)
+/* A flag, and what is behind it if it is set. */
+static void pack_storage(struct llmfp_buffer *buffer, const struct llmfp_storage *storage)
 {
-    llmfp_buffer_put_u32(buffer, (uint32_t)tensor->order);
-    llmfp_buffer_put_u32(buffer, tensor->interleave);
-    llmfp_buffer_put_u64(buffer, tensor->block.elements);
-    llmfp_buffer_put_u64(buffer, tensor->block.bytes);
-    llmfp_buffer_put_u64(buffer, tensor->run_elements);
-    llmfp_buffer_put_u64(buffer, tensor->pitch_bytes);
+    llmfp_buffer_put_u32(buffer, storage != NULL);
+    if (storage == NULL) {
+        return;
+    }
+    llmfp_buffer_put_u32(buffer, (uint32_t)storage->order);
+    llmfp_buffer_put_u32(buffer, storage->interleave);
+    llmfp_buffer_put_u64(buffer, storage->block.elements);
+    llmfp_buffer_put_u64(buffer, storage->block.bytes);
+    llmfp_buffer_put_u64(buffer, storage->run_elements);
+    llmfp_buffer_put_u64(buffer, storage->pitch_bytes);
     for (int i = 0; i < LLMFP_N_PARAMETERS; i++) {
-        llmfp_buffer_put_u64(buffer, tensor->parameters[i]);
+        llmfp_buffer_put_u64(buffer, storage->parameters[i]);
     }
 }
 
@@ -251,7 +272,7 @@ void llmfp_catalog_pack_tensors(const struct llmfp_catalog *catalog, size_t firs
         pack_shape(buffer, tensor->shape, tensor->n_dimensions);
         llmfp_buffer_put_u64(buffer, tensor->n_elements);
         pack_extent(buffer, &tensor->data);
-        pack_storage(buffer, tensor);
+        pack_storage(buffer, tensor->storage);
         llmfp_buffer_put_u32(buffer, tensor->n_sides);
         for (uint32_t s = 0; s < tensor->n_sides; s++) {
             const struct llmfp_side *side = &tensor->sides[s];
@@ -283,19 +304,29 @@ static enum llmfp_encoding_id unpack_encoding(struct llmfp_cursor *cursor)
     return (enum llmfp_encoding_id)id;
 }
 
-static void unpack_storage(struct llmfp_cursor *cursor, struct llmfp_tensor *tensor)
+static enum llmfp_status unpack_storage(struct llmfp_catalog *catalog, struct llmfp_cursor *cursor,
+                                        struct llmfp_tensor *tensor, struct llmfp_error *error)
 {
+    if (llmfp_cursor_u32(cursor) == 0) {
+        return LLMFP_OK;
+    }
+    struct llmfp_storage *storage = arena_array(catalog, 1, sizeof *storage, error);
+    if (storage == NULL) {
+        return LLMFP_FATAL;
+    }
     const uint32_t order = llmfp_cursor_u32(cursor);
     cursor->failed = cursor->failed || order >= LLMFP_N_ORDERS;
-    tensor->order = cursor->failed ? LLMFP_ORDER_ROWS : (enum llmfp_order)order;
-    tensor->interleave = llmfp_cursor_u32(cursor);
-    tensor->block.elements = llmfp_cursor_u64(cursor);
-    tensor->block.bytes = llmfp_cursor_u64(cursor);
-    tensor->run_elements = llmfp_cursor_u64(cursor);
-    tensor->pitch_bytes = llmfp_cursor_u64(cursor);
+    storage->order = cursor->failed ? LLMFP_ORDER_ROWS : (enum llmfp_order)order;
+    storage->interleave = llmfp_cursor_u32(cursor);
+    storage->block.elements = llmfp_cursor_u64(cursor);
+    storage->block.bytes = llmfp_cursor_u64(cursor);
+    storage->run_elements = llmfp_cursor_u64(cursor);
+    storage->pitch_bytes = llmfp_cursor_u64(cursor);
     for (int i = 0; i < LLMFP_N_PARAMETERS; i++) {
-        tensor->parameters[i] = llmfp_cursor_u64(cursor);
+        storage->parameters[i] = llmfp_cursor_u64(cursor);
     }
+    tensor->storage = storage;
+    return LLMFP_OK;
 }
 
 static size_t bytes_left(const struct llmfp_cursor *cursor)
@@ -362,8 +393,10 @@ static enum llmfp_status unpack_tensor(struct llmfp_catalog *catalog, struct llm
     }
     tensor.n_elements = llmfp_cursor_u64(cursor);
     tensor.data = unpack_extent(cursor);
-    unpack_storage(cursor, &tensor);
-    const enum llmfp_status status = unpack_sides(catalog, cursor, &tensor, error);
+    enum llmfp_status status = unpack_storage(catalog, cursor, &tensor, error);
+    if (status == LLMFP_OK) {
+        status = unpack_sides(catalog, cursor, &tensor, error);
+    }
     return status != LLMFP_OK || cursor->failed ? LLMFP_FATAL : append(catalog, &tensor, error);
 }
 

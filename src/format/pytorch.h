@@ -45,11 +45,12 @@ struct llmfp_pytorch_data {
     uint64_t size_bytes;
 };
 
-/* Fill in encoding, shape (which takes 64 dimensions), extent, order and runs of `out`.
+/* Fill in encoding, shape (which takes 64 dimensions), extent and storage of `out`; where the
+ * storage is the usual one, out->storage is NULL.
  * Errors are phrases to stand behind the tensor's name.                            */
 enum llmfp_status llmfp_pytorch_place(const struct llmfp_torch_tensor *tensor,
                                       const struct llmfp_pytorch_data *data, uint64_t *shape,
-                                      struct llmfp_tensor *out,
+                                      struct llmfp_storage *storage, struct llmfp_tensor *out,
                                       struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* ---- both together (pytorch_catalog.c) ---- */

@@ -28,7 +28,8 @@ static enum llmfp_status check_sums(struct adding *adding, const struct llmfp_te
                                     size_t name_bytes, struct llmfp_error *error)
 {
     adding->names_bytes += name_bytes;
-    adding->n_runs += tensor->run_elements == 0 ? 0 : tensor->n_elements / tensor->run_elements;
+    const uint64_t run = llmfp_tensor_storage(tensor)->run_elements;
+    adding->n_runs += run == 0 ? 0 : tensor->n_elements / run;
     if (!llmfp_add_u64(adding->data_bytes, tensor->data.size_bytes, &adding->data_bytes)) {
         adding->data_bytes = UINT64_MAX;
     }
@@ -55,8 +56,8 @@ static enum llmfp_status check_sums(struct adding *adding, const struct llmfp_te
 }
 
 static enum llmfp_status locate(struct adding *adding, const struct llmfp_torch_tensor *tensor,
-                                size_t name_bytes, uint64_t *shape, struct llmfp_tensor *out,
-                                struct llmfp_error *error)
+                                size_t name_bytes, uint64_t *shape, struct llmfp_storage *storage,
+                                struct llmfp_tensor *out, struct llmfp_error *error)
 {
     struct llmfp_pytorch_data data = {0};
     if (tensor->refusal != NULL) {
@@ -64,7 +65,7 @@ static enum llmfp_status locate(struct adding *adding, const struct llmfp_torch_
     }
     enum llmfp_status status = adding->find(adding->context, tensor->storage, &data, error);
     if (status == LLMFP_OK) {
-        status = llmfp_pytorch_place(tensor, &data, shape, out, error);
+        status = llmfp_pytorch_place(tensor, &data, shape, storage, out, error);
     }
     return status == LLMFP_OK ? check_sums(adding, out, name_bytes, error) : status;
 }
@@ -74,9 +75,10 @@ static enum llmfp_status add(void *context, const char *name, size_t n_bytes,
 {
     struct adding *adding = context;
     uint64_t shape[MOST_DIMENSIONS];
+    struct llmfp_storage storage;
     struct llmfp_error why = {LLMFP_OK, ""};
     struct llmfp_tensor out = {.name = name, .data = {.file = adding->file}};
-    const enum llmfp_status status = locate(adding, tensor, n_bytes, shape, &out, &why);
+    const enum llmfp_status status = locate(adding, tensor, n_bytes, shape, &storage, &out, &why);
     if (status == LLMFP_OK) {
         return llmfp_catalog_add_tensor(adding->catalog, &out, error);
     }

@@ -128,7 +128,8 @@ static enum llmfp_order order_of(const struct axis *axes, uint32_t n, uint32_t n
 
 /* Runs and pitch, from the innermost axis outwards. */
 static enum llmfp_status find_runs(const struct axis *axes, uint32_t n, uint64_t width,
-                                   struct llmfp_tensor *out, struct llmfp_error *error)
+                                   uint64_t n_elements, struct llmfp_storage *storage,
+                                   struct llmfp_error *error)
 {
     uint64_t run = 1;
     uint64_t dense = 1; /* the stride that leaves no gap */
@@ -156,20 +157,21 @@ static enum llmfp_status find_runs(const struct axis *axes, uint32_t n, uint64_t
     if (pitch == 0) {
         return LLMFP_OK;
     }
-    if (out->n_elements / run > LLMFP_PYTORCH_MOST_RUNS) {
+    if (n_elements / run > LLMFP_PYTORCH_MOST_RUNS) {
         return llmfp_fail(error, LLMFP_CHECKPOINT,
                           "is a view in %" PRIu64
                           " pieces, of which at most %d are read; " SAVE_DENSE,
-                          out->n_elements / run, LLMFP_PYTORCH_MOST_RUNS);
+                          n_elements / run, LLMFP_PYTORCH_MOST_RUNS);
     }
-    out->run_elements = run;
-    out->pitch_bytes = pitch * width;
+    storage->run_elements = run;
+    storage->pitch_bytes = pitch * width;
     return LLMFP_OK;
 }
 
 enum llmfp_status llmfp_pytorch_place(const struct llmfp_torch_tensor *tensor,
                                       const struct llmfp_pytorch_data *data, uint64_t *shape,
-                                      struct llmfp_tensor *out, struct llmfp_error *error)
+                                      struct llmfp_storage *storage, struct llmfp_tensor *out,
+                                      struct llmfp_error *error)
 {
     struct axis axes[MOST_AXES];
     const uint64_t width = tensor->type->element_bytes;
@@ -187,6 +189,9 @@ enum llmfp_status llmfp_pytorch_place(const struct llmfp_torch_tensor *tensor,
         return status;
     }
     const uint32_t n = sort_axes(tensor, axes);
-    out->order = order_of(axes, n, out->n_dimensions);
-    return find_runs(axes, n, width, out, error);
+    *storage = (struct llmfp_storage){.order = order_of(axes, n, out->n_dimensions)};
+    status = find_runs(axes, n, width, out->n_elements, storage, error);
+    const bool usual = storage->order == LLMFP_ORDER_ROWS && storage->run_elements == 0;
+    out->storage = usual ? NULL : storage;
+    return status;
 }

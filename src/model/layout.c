@@ -8,15 +8,13 @@
 #include <string.h>
 
 #include "bytes.h"
+#include "stored_axis.h"
 
 enum { NOTE_BYTES = 320 };
 
 /* The axis that is cut, and what the head counts are in this block.            */
 struct axis {
-    uint64_t length;
-    uint64_t inner;  /* stored elements between neighbours on the axis */
-    uint64_t unit;   /* stored elements that cannot be cut; 0: no such limit */
-    uint64_t across; /* length of the matrix's other axis; 0 for a bias */
+    struct llmfp_stored_axis stored;
     uint64_t heads;
     uint64_t kv_heads;
     char note[NOTE_BYTES]; /* "" while all is well */
@@ -64,9 +62,9 @@ static uint64_t size_value(const struct llmfp_configuration *configuration, cons
     case SIZE_QUARTER_HEADS:
         return whole_quotient(axis->heads * head, 4);
     case SIZE_HALF_OF_AXIS:
-        return whole_quotient(axis->length, 2);
+        return whole_quotient(axis->stored.length, 2);
     case SIZE_THIRD_OF_AXIS:
-        return whole_quotient(axis->length, 3);
+        return whole_quotient(axis->stored.length, 3);
     case N_SIZES:
         break;
     }
@@ -111,15 +109,14 @@ static bool find_axis(const struct llmfp_layout *layout, uint64_t hidden,
             layout->stacked ? "at least " : "", layout->stacked ? matrix_axes + 1 : matrix_axes, n);
         return false;
     }
-    axis->inner = 1;
-    axis->length = tensor->shape[n - 1];
-    if (tensor->order == LLMFP_ORDER_OTHER) {
+    if (llmfp_tensor_storage(tensor)->order == LLMFP_ORDER_OTHER) {
         (void)snprintf(axis->note, NOTE_BYTES,
                        "not split: the axes are stored in an order that is neither by rows nor by "
                        "columns");
         return false;
     }
     if (is_bias) {
+        axis->stored = llmfp_stored_axis(tensor, true);
         return true;
     }
     const uint64_t rows = tensor->shape[n - 2];
@@ -128,20 +125,12 @@ static bool find_axis(const struct llmfp_layout *layout, uint64_t hidden,
     if (!choose_axis(layout, hidden, rows, columns, &cut_columns, axis->note)) {
         return false;
     }
-    axis->length = cut_columns ? columns : rows;
-    axis->across = cut_columns ? rows : columns;
-    if (tensor->order == LLMFP_ORDER_COLUMNS) {
-        axis->unit = tensor->interleave == 0 ? 1 : tensor->interleave;
-        axis->inner = cut_columns ? rows : axis->unit;
-        axis->unit *= cut_columns ? rows : 1;
-    } else {
-        axis->inner = cut_columns ? 1 : columns;
-    }
-    if (layout->inputs_are_hidden && hidden != 0 && axis->across != hidden) {
+    axis->stored = llmfp_stored_axis(tensor, cut_columns);
+    if (layout->inputs_are_hidden && hidden != 0 && axis->stored.across != hidden) {
         (void)snprintf(axis->note, NOTE_BYTES,
                        "not split: %s of %" PRIu64 " expected (the hidden size in config.json), "
                        "%" PRIu64 " found",
-                       cut_columns ? "rows" : "columns", hidden, axis->across);
+                       cut_columns ? "rows" : "columns", hidden, axis->stored.across);
         return false;
     }
     return true;
@@ -160,12 +149,12 @@ static bool check_whole(const struct llmfp_layout *layout,
         expected = 2 * configuration->feed_forward;
         what = "twice the feed-forward width";
     }
-    if (expected == 0 || expected == axis->length) {
+    if (expected == 0 || expected == axis->stored.length) {
         return true;
     }
     (void)snprintf(axis->note, NOTE_BYTES,
                    "not split: %" PRIu64 " outputs expected (%s in config.json), %" PRIu64 " found",
-                   expected, what, axis->length);
+                   expected, what, axis->stored.length);
     return false;
 }
 
@@ -174,7 +163,7 @@ static bool note_unknown(struct axis *axis, const struct llmfp_configuration *co
 {
     if (size == SIZE_HALF_OF_AXIS || size == SIZE_THIRD_OF_AXIS) {
         (void)snprintf(axis->note, NOTE_BYTES,
-                       "not split: %" PRIu64 " outputs are no multiple of %d", axis->length,
+                       "not split: %" PRIu64 " outputs are no multiple of %d", axis->stored.length,
                        size == SIZE_HALF_OF_AXIS ? 2 : 3);
     } else if (!configuration->present) {
         (void)snprintf(axis->note, NOTE_BYTES,
@@ -198,7 +187,7 @@ static bool note_sum(struct axis *axis, const struct llmfp_configuration *config
     (void)snprintf(axis->note, NOTE_BYTES,
                    "not split: %s outputs expected from config.json (heads %" PRIu64
                    ", key/value heads %" PRIu64 ", head size %" PRIu64 "), %" PRIu64 " found",
-                   sum, axis->heads, axis->kv_heads, configuration->head_size, axis->length);
+                   sum, axis->heads, axis->kv_heads, configuration->head_size, axis->stored.length);
     return false;
 }
 
@@ -211,7 +200,7 @@ static bool size_parts(const struct llmfp_layout *layout,
     const bool of_axis = layout->parts[0].size == SIZE_HALF_OF_AXIS ||
                          layout->parts[0].size == SIZE_THIRD_OF_AXIS ||
                          layout->repeat == SIZE_HALF_OF_AXIS;
-    if (axis->length == 0 && of_axis) {
+    if (axis->stored.length == 0 && of_axis) {
         cut->repeat = 1;
         return true;
     }
@@ -232,7 +221,8 @@ static bool size_parts(const struct llmfp_layout *layout,
     }
     uint64_t expected = 0;
     const bool fits = llmfp_multiply_u64(cut->repeat, group, &expected);
-    return (fits && expected == axis->length) || note_sum(axis, configuration, fits, expected);
+    return (fits && expected == axis->stored.length) ||
+           note_sum(axis, configuration, fits, expected);
 }
 
 /* Parts must end where blocks and stored runs end, or the bytes cannot be told apart. */
@@ -240,13 +230,14 @@ static bool check_runs(const struct llmfp_layout *layout, const struct llmfp_ten
                        struct axis *axis, const struct llmfp_cut *cut)
 {
     const uint64_t block = llmfp_tensor_block(tensor).elements;
+    const uint64_t unit = axis->stored.unit;
     for (unsigned i = 0; i < layout->n_parts; i++) {
         const uint64_t run = cut->run_elements[i];
-        if (run % block != 0 || (axis->unit != 0 && run % axis->unit != 0)) {
+        if (!llmfp_stored_axis_fits(&axis->stored, tensor, run)) {
             (void)snprintf(axis->note, NOTE_BYTES,
                            "not split: a part of %" PRIu64 " elements ends inside one of its "
                            "blocks of %" PRIu64 " elements",
-                           run, axis->unit > block ? axis->unit : block);
+                           run, unit > block ? unit : block);
             return false;
         }
     }
@@ -286,9 +277,9 @@ enum llmfp_status llmfp_layout_cut(const struct llmfp_layout *layout,
         return LLMFP_OK;
     }
     /* All factors divide n_elements: no product here can wrap. */
-    cut->repeat *= tensor->n_elements / (axis.length * axis.inner);
+    cut->repeat *= tensor->n_elements / (axis.stored.length * axis.stored.inner);
     for (unsigned i = 0; i < layout->n_parts; i++) {
-        cut->run_elements[i] *= axis.inner;
+        cut->run_elements[i] *= axis.stored.inner;
     }
     return check_runs(layout, tensor, &axis, cut) ? LLMFP_OK
                                                   : keep_note(cut, axis.note, arena, error);

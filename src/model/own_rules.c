@@ -2,8 +2,13 @@
 #include "own_rules.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "stored_axis.h"
+
+enum { SUM_BYTES = 96 }; /* three numbers of 64 bits and words */
 
 #define LAYER_WORD  "{layer}"
 #define EXPERT_WORD "{expert}"
@@ -103,54 +108,30 @@ static enum llmfp_status fail_parts(const struct own_rule *rule, const struct ll
                       rule->name, name, what);
 }
 
-/* Elements between neighbours on the axis that is cut; 0: the tensor has no such axis. */
-static uint64_t inner_of(const struct own_rule *rule, const struct llmfp_tensor *tensor,
-                         uint64_t *length)
-{
-    const uint32_t n = tensor->n_dimensions;
-    if (n == 0 || tensor->order == LLMFP_ORDER_OTHER) {
-        return 0;
-    }
-    if (n == 1) {
-        *length = tensor->shape[0];
-        return 1;
-    }
-    const uint64_t rows = tensor->shape[n - 2];
-    const uint64_t columns = tensor->shape[n - 1];
-    *length = rule->columns ? columns : rows;
-    if (tensor->order == LLMFP_ORDER_COLUMNS) {
-        return rule->columns ? rows : tensor->interleave == 0 ? 1 : tensor->interleave;
-    }
-    return rule->columns ? 1 : columns;
-}
-
 static enum llmfp_status cut(const struct own_rule *rule, const struct llmfp_tensor *tensor,
                              struct llmfp_mapping *mapping, struct llmfp_error *error)
 {
-    uint64_t length = 0;
-    const uint64_t inner = inner_of(rule, tensor, &length);
+    if (tensor->n_dimensions == 0 || llmfp_tensor_storage(tensor)->order == LLMFP_ORDER_OTHER) {
+        return fail_parts(rule, tensor, "it has no axes, or they are stored in no known order",
+                          error);
+    }
+    const struct llmfp_stored_axis axis = llmfp_stored_axis(tensor, rule->columns);
     uint64_t sum = 0;
     for (uint32_t i = 0; i < rule->n_parts; i++) { /* sizes are at most 2^31, parts at most 8 */
         sum += rule->parts[i].size;
     }
-    if (inner == 0 || sum * rule->repeat != length) { /* below 2^34 * 2^29: no overflow */
-        char what[128];
-        struct llmfp_error text = {LLMFP_OK, ""};
-        (void)llmfp_fail(&text, LLMFP_OK, "%" PRIu64 " times %" PRIu64 " is not %" PRIu64,
-                         rule->repeat, sum, length);
-        memcpy(what, text.text, sizeof what - 1);
-        what[sizeof what - 1] = '\0';
+    if (sum * rule->repeat != axis.length) { /* below 2^34 * 2^29: no overflow */
+        char what[SUM_BYTES];
+        (void)snprintf(what, sizeof what, "%" PRIu64 " times %" PRIu64 " is not %" PRIu64,
+                       rule->repeat, sum, axis.length);
         return fail_parts(rule, tensor, what, error);
     }
-    const uint64_t block = llmfp_tensor_block(tensor).elements;
+    const bool empty = tensor->n_elements == 0;
     mapping->n_parts = rule->n_parts;
-    mapping->repeat = tensor->n_elements == 0 ? 1 : tensor->n_elements / (sum * inner);
+    mapping->repeat = empty ? 1 : tensor->n_elements / (sum * axis.inner);
     for (uint32_t i = 0; i < rule->n_parts; i++) {
-        const uint64_t run = tensor->n_elements == 0 ? 0 : rule->parts[i].size * inner;
-        const uint64_t unit = tensor->order == LLMFP_ORDER_COLUMNS && rule->columns
-                                  ? inner * (tensor->interleave == 0 ? 1 : tensor->interleave)
-                                  : 1;
-        if (run % block != 0 || run % unit != 0) {
+        const uint64_t run = empty ? 0 : rule->parts[i].size * axis.inner;
+        if (!llmfp_stored_axis_fits(&axis, tensor, run)) {
             return fail_parts(rule, tensor, "a part ends inside a block of its encoding", error);
         }
         mapping->parts[i].role = rule->parts[i].role;

@@ -6,11 +6,10 @@
 #include <math.h>
 #include <stdbool.h>
 
+#include "integer_limbs.h"
 #include "llmfp/statistics.h"
 
-enum { LIMB_BITS = 32, MANTISSA_BITS = 53 };
-
-_Static_assert(sizeof(unsigned long) == 8, "limbs and counts pass through GMP's unsigned long");
+enum { MANTISSA_BITS = 53 };
 
 struct claim {
     mpz_t n;
@@ -25,15 +24,7 @@ struct claim {
 /* limbs 2^shift; shift >= 0. */
 static void set_limbs(mpz_t value, const int64_t *limbs, uint32_t n, long shift)
 {
-    mpz_set_si(value, 0);
-    for (uint32_t k = n; k-- > 0;) {
-        mpz_mul_2exp(value, value, LIMB_BITS);
-        if (limbs[k] >= 0) {
-            mpz_add_ui(value, value, (unsigned long)limbs[k]);
-        } else {
-            mpz_sub_ui(value, value, 0UL - (unsigned long)limbs[k]);
-        }
-    }
+    integer_from_limbs(value, limbs, n);
     mpz_mul_2exp(value, value, (mp_bitcnt_t)shift);
 }
 

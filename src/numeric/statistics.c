@@ -11,23 +11,9 @@
 #include <math.h>
 #include <mpfr.h>
 
-enum { LIMB_BITS = 32, RESULT_BITS = 64 };
+#include "integer_limbs.h"
 
-_Static_assert(sizeof(unsigned long) == 8, "limbs and counts pass through GMP's unsigned long");
-
-/* value = sum of limbs[k] 2^(32 k); all but the last are in 0 .. 2^32 - 1. */
-static void integer_from_limbs(mpz_t value, const int64_t *limbs, uint32_t n)
-{
-    mpz_set_si(value, 0);
-    for (uint32_t k = n; k-- > 0;) {
-        mpz_mul_2exp(value, value, LIMB_BITS);
-        if (limbs[k] >= 0) {
-            mpz_add_ui(value, value, (unsigned long)limbs[k]);
-        } else {
-            mpz_sub_ui(value, value, 0UL - (unsigned long)limbs[k]);
-        }
-    }
-}
+enum { RESULT_BITS = 64 };
 
 /* The double nearest to (2 r + sticky) 2^(exponent - 1). */
 static double round_to_double(mpz_t r, int sticky, long exponent)

@@ -75,11 +75,12 @@ static uint64_t mix_tensor(uint64_t digest, const struct llmfp_plan_tensor *plan
     const struct llmfp_tensor *tensor = planned->tensor;
     digest = mix(mix_text(digest, tensor->name), (uint64_t)tensor->encoding);
     digest = mix_extent(mix(digest, tensor->n_elements), &tensor->data);
-    digest = mix(mix(digest, (uint64_t)tensor->order), tensor->interleave);
-    digest = mix(mix(digest, tensor->block.elements), tensor->block.bytes);
-    digest = mix(mix(digest, tensor->run_elements), tensor->pitch_bytes);
+    const struct llmfp_storage *storage = llmfp_tensor_storage(tensor);
+    digest = mix(mix(digest, (uint64_t)storage->order), storage->interleave);
+    digest = mix(mix(digest, storage->block.elements), storage->block.bytes);
+    digest = mix(mix(digest, storage->run_elements), storage->pitch_bytes);
     for (size_t i = 0; i < LLMFP_N_PARAMETERS; i++) {
-        digest = mix(digest, tensor->parameters[i]);
+        digest = mix(digest, storage->parameters[i]);
     }
     for (uint32_t i = 0; i < tensor->n_sides; i++) {
         digest =

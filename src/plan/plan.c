@@ -167,14 +167,15 @@ static bool has_gaps(const struct llmfp_plan_tensor *tensor)
         gap |= target->cell == LLMFP_NO_CELL &&
                llmfp_tensor_bytes(tensor->tensor, target->run_elements) >= SHORTEST_GAP_BYTES;
     }
-    return gap && tensor->tensor->run_elements == 0;
+    return gap && llmfp_tensor_storage(tensor->tensor)->run_elements == 0;
 }
 
 /* One segment for each stored run of a view with gaps. */
 static bool add_stored_runs(struct llmfp_plan *plan, const struct llmfp_tensor *tensor)
 {
-    for (uint64_t first = 0; first < tensor->n_elements; first += tensor->run_elements) {
-        if (!add_segment(plan, first, tensor->run_elements, tensor)) {
+    const uint64_t run = llmfp_tensor_storage(tensor)->run_elements;
+    for (uint64_t first = 0; first < tensor->n_elements; first += run) {
+        if (!add_segment(plan, first, run, tensor)) {
             return false;
         }
     }
@@ -185,7 +186,7 @@ static bool add_stored_runs(struct llmfp_plan *plan, const struct llmfp_tensor *
 static bool add_segments(struct llmfp_plan *plan, const struct llmfp_plan_tensor *tensor)
 {
     if (!has_gaps(tensor)) {
-        return tensor->tensor->run_elements == 0
+        return llmfp_tensor_storage(tensor->tensor)->run_elements == 0
                    ? add_segment(plan, 0, tensor->tensor->n_elements, tensor->tensor)
                    : add_stored_runs(plan, tensor->tensor);
     }

@@ -149,14 +149,14 @@ static enum llmfp_status assemble_4bit(struct assembly *assembly, struct llmfp_e
     tensor->n_dimensions = state.n_dimensions;
     tensor->n_elements = n;
     tensor->encoding = LLMFP_LOOKUP4;
-    tensor->block = (struct llmfp_block){state.block, state.block / 2};
+    assembly->storage.block = (struct llmfp_block){state.block, state.block / 2};
     const float offset = (float)state.nested_offset;
     uint32_t offset_bits;
     memcpy(&offset_bits, &offset, sizeof offset_bits);
-    tensor->parameters[0] = n;
-    tensor->parameters[1] = state.block;
-    tensor->parameters[2] = assembly->found[NESTED_MAP] == NULL ? 0 : state.nested_block;
-    tensor->parameters[3] = offset_bits;
+    assembly->storage.parameters[0] = n;
+    assembly->storage.parameters[1] = state.block;
+    assembly->storage.parameters[2] = assembly->found[NESTED_MAP] == NULL ? 0 : state.nested_block;
+    assembly->storage.parameters[3] = offset_bits;
     return LLMFP_OK;
 }
 
@@ -174,22 +174,14 @@ static enum llmfp_status refuse_int8(struct assembly *assembly, struct llmfp_err
                       "from");
 }
 
-#define NESTED ".nested_absmax", ".nested_quant_map"
-const struct quantisation_scheme scheme_nf4 = {
-    "NF4",
-    "",
-    {".absmax", ".quant_map", ".quant_state.bitsandbytes__nf4", NESTED},
-    3,
-    "",
-    recognise_4bit,
-    assemble_4bit};
-const struct quantisation_scheme scheme_fp4 = {
-    "FP4",
-    "",
-    {".absmax", ".quant_map", ".quant_state.bitsandbytes__fp4", NESTED},
-    3,
-    "",
-    recognise_4bit,
-    assemble_4bit};
+#define SCHEME_4BIT(name_text, type)                                                               \
+    {                                                                                              \
+        (name_text), "",                                                                           \
+            {".absmax", ".quant_map", ".quant_state.bitsandbytes__" type, ".nested_absmax",        \
+             ".nested_quant_map"},                                                                 \
+            3, "", recognise_4bit, assemble_4bit                                                   \
+    }
+const struct quantisation_scheme scheme_nf4 = SCHEME_4BIT("NF4", "nf4");
+const struct quantisation_scheme scheme_fp4 = SCHEME_4BIT("FP4", "fp4");
 const struct quantisation_scheme scheme_int8 = {"LLM.int8", ".weight",      {".SCB"},   1,
                                                 ".weight",  recognise_int8, refuse_int8};

@@ -36,9 +36,9 @@ static bool set_scales(struct assembly *assembly, uint64_t *scale_rows, uint64_t
         (*scale_rows != rows && *scale_rows != 1) || *groups > columns || *groups > UINT32_MAX) {
         return false;
     }
-    assembly->tensor.parameters[0] = columns;
-    assembly->tensor.parameters[1] = columns / *groups;
-    assembly->tensor.parameters[2] = *groups | (uint64_t)(*scale_rows != 1) << 32;
+    assembly->storage.parameters[0] = columns;
+    assembly->storage.parameters[1] = columns / *groups;
+    assembly->storage.parameters[2] = *groups | (uint64_t)(*scale_rows != 1) << 32;
     return assembly->found[GROUP] != NULL || columns % *groups == 0;
 }
 
@@ -72,9 +72,9 @@ static enum llmfp_status finish(struct assembly *assembly, unsigned bits, unsign
     tensor->shape = assembly->shape;
     tensor->n_dimensions = 2;
     tensor->encoding = LLMFP_INTEGER_ROWS;
-    tensor->parameters[3] = bits | kind << 8;
-    tensor->parameters[3] |= assembly->found[ZERO] != NULL ? zero_side << 16 : 0;
-    tensor->parameters[3] |= group != NULL ? group_side << 24 : 0;
+    assembly->storage.parameters[3] = bits | kind << 8;
+    assembly->storage.parameters[3] |= assembly->found[ZERO] != NULL ? zero_side << 16 : 0;
+    assembly->storage.parameters[3] |= group != NULL ? group_side << 24 : 0;
     return LLMFP_OK;
 }
 
@@ -120,9 +120,9 @@ static enum llmfp_status assemble_packed(struct assembly *assembly, struct llmfp
         return fail_parts(assembly, error);
     }
     const unsigned per_word = four ? 8 : 4;
-    assembly->tensor.block = (struct llmfp_block){per_word, 4};
+    assembly->storage.block = (struct llmfp_block){per_word, 4};
     if (columns % per_word != 0) { /* each row begins a word */
-        assembly->tensor.block = (struct llmfp_block){columns, 4 * words};
+        assembly->storage.block = (struct llmfp_block){columns, 4 * words};
     }
     return finish(assembly, four ? 4 : 8, 0, error);
 }

@@ -41,9 +41,9 @@ static bool set_weight(struct assembly *assembly, uint64_t inputs, uint64_t outp
     assembly->shape[1] = inputs;
     tensor->shape = assembly->shape;
     tensor->n_dimensions = 2;
-    tensor->order = LLMFP_ORDER_COLUMNS;
-    tensor->parameters[0] = inputs;
-    tensor->parameters[1] = outputs;
+    assembly->storage.order = LLMFP_ORDER_COLUMNS;
+    assembly->storage.parameters[0] = inputs;
+    assembly->storage.parameters[1] = outputs;
     return llmfp_multiply_u64(inputs, outputs, &tensor->n_elements);
 }
 
@@ -116,14 +116,14 @@ static enum llmfp_status set_gptq(struct assembly *assembly, unsigned bits, unsi
                           groups->n_elements, llmfp_encoding(groups->encoding)->name, inputs);
     }
     tensor->encoding = LLMFP_GPTQ;
-    tensor->interleave = band_rows;
-    tensor->block = (struct llmfp_block){band_rows, 4};
+    assembly->storage.interleave = band_rows;
+    assembly->storage.block = (struct llmfp_block){band_rows, 4};
     if (bits == 3) { /* a code may lie in two words, which are a row apart */
-        tensor->block = (struct llmfp_block){32 * codes->shape[1], 12 * codes->shape[1]};
+        assembly->storage.block = (struct llmfp_block){32 * codes->shape[1], 12 * codes->shape[1]};
     }
-    tensor->parameters[2] = group_inputs(assembly, inputs);
-    tensor->parameters[3] = bits + 256 * version;
-    return groups != NULL || tensor->parameters[2] != 0
+    assembly->storage.parameters[2] = group_inputs(assembly, inputs);
+    assembly->storage.parameters[3] = bits + 256 * version;
+    return groups != NULL || assembly->storage.parameters[2] != 0
                ? LLMFP_OK
                : fail_shapes(assembly, "GPTQ without g_idx", error);
 }
@@ -175,11 +175,12 @@ static enum llmfp_status assemble_awq(struct assembly *assembly, struct llmfp_er
     }
     struct llmfp_tensor *tensor = &assembly->tensor;
     tensor->encoding = LLMFP_AWQ;
-    tensor->interleave = 1;
-    tensor->block = (struct llmfp_block){8, 4};
-    tensor->parameters[2] = group_inputs(assembly, codes->shape[0]);
-    return tensor->parameters[2] != 0 ? LLMFP_OK
-                                      : fail_shapes(assembly, "AWQ with its group_size", error);
+    assembly->storage.interleave = 1;
+    assembly->storage.block = (struct llmfp_block){8, 4};
+    assembly->storage.parameters[2] = group_inputs(assembly, codes->shape[0]);
+    return assembly->storage.parameters[2] != 0
+               ? LLMFP_OK
+               : fail_shapes(assembly, "AWQ with its group_size", error);
 }
 
 /* ---- all others with these names ---- */

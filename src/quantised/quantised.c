@@ -115,7 +115,7 @@ static enum llmfp_status name_weight(const struct work *work,
     return LLMFP_OK;
 }
 
-/* Shape and sides into the arena, and the tensor into the place of its codes. */
+/* Shape, storage and sides into the arena, and the tensor into the place of its codes. */
 static enum llmfp_status put(struct work *work, struct assembly *assembly,
                              struct llmfp_error *error)
 {
@@ -123,11 +123,14 @@ static enum llmfp_status put(struct work *work, struct assembly *assembly,
     struct llmfp_arena *arena = &work->catalog->arena;
     struct llmfp_side *sides = llmfp_arena_new(arena, SCHEME_MOST_SIDES * sizeof *sides);
     uint64_t *shape = llmfp_arena_new(arena, (tensor->n_dimensions + 1) * sizeof *shape);
-    if (sides == NULL || shape == NULL) {
+    struct llmfp_storage *storage = llmfp_arena_new(arena, sizeof *storage);
+    if (sides == NULL || shape == NULL || storage == NULL) {
         return llmfp_fail_memory(error, SCHEME_MOST_SIDES * sizeof *sides, "a quantised tensor");
     }
     memcpy(shape, tensor->shape, tensor->n_dimensions * sizeof *shape);
+    *storage = assembly->storage;
     tensor->shape = shape;
+    tensor->storage = storage;
     tensor->sides = sides;
     for (unsigned i = 0; i < SCHEME_MOST_SIDES; i++) {
         const struct llmfp_tensor *side = assembly->found[i];
@@ -142,12 +145,25 @@ static enum llmfp_status put(struct work *work, struct assembly *assembly,
     return LLMFP_OK;
 }
 
+/* Codes and scales are found by their places in rows one behind another; PyTorch can store
+ * views and transposed matrices. */
+static enum llmfp_status check_storage(const struct assembly *assembly, struct llmfp_error *error)
+{
+    bool usual = assembly->codes->storage == NULL;
+    for (unsigned i = 0; i < SCHEME_MOST_SIDES; i++) {
+        usual = usual && (assembly->found[i] == NULL || assembly->found[i]->storage == NULL);
+    }
+    return usual ? LLMFP_OK
+                 : llmfp_fail(error, LLMFP_CHECKPOINT,
+                              "its codes or scales are stored as a view or transposed; save them "
+                              "with .contiguous()");
+}
+
 static enum llmfp_status join(struct work *work, size_t i, struct llmfp_error *error)
 {
     struct assembly assembly = {
         .catalog = work->catalog, .settings = &work->settings, .codes = &work->catalog->tensors[i]};
-    if (work->used[i] || assembly.codes->n_sides > 0 || assembly.codes->run_elements != 0 ||
-        assembly.codes->order != LLMFP_ORDER_ROWS) {
+    if (work->used[i] || assembly.codes->n_sides > 0) {
         return LLMFP_OK;
     }
     const struct quantisation_scheme *scheme = scheme_of(work, &assembly);
@@ -155,7 +171,11 @@ static enum llmfp_status join(struct work *work, size_t i, struct llmfp_error *e
         return LLMFP_OK;
     }
     assembly.tensor = *assembly.codes;
-    enum llmfp_status status = name_weight(work, scheme, &assembly, error);
+    assembly.tensor.storage = &assembly.storage;
+    enum llmfp_status status = check_storage(&assembly, error);
+    if (status == LLMFP_OK) {
+        status = name_weight(work, scheme, &assembly, error);
+    }
     if (status == LLMFP_OK) {
         status = scheme->assemble(&assembly, error);
     }

@@ -113,11 +113,12 @@ static enum llmfp_status assemble(struct assembly *assembly, struct llmfp_error 
         return fail_shape(codes, scale, error);
     }
     const struct quantisation_settings *settings = assembly->settings;
-    tensor->parameters[0] = codes->shape[n - 2];
-    tensor->parameters[1] = codes->shape[n - 1];
-    tensor->parameters[2] = block_length(codes->shape[n - 2], down, settings->block_rows);
-    tensor->parameters[3] = block_length(codes->shape[n - 1], across, settings->block_columns);
-    if (tensor->parameters[2] == 0 || tensor->parameters[3] == 0) {
+    assembly->storage.parameters[0] = codes->shape[n - 2];
+    assembly->storage.parameters[1] = codes->shape[n - 1];
+    assembly->storage.parameters[2] = block_length(codes->shape[n - 2], down, settings->block_rows);
+    assembly->storage.parameters[3] =
+        block_length(codes->shape[n - 1], across, settings->block_columns);
+    if (assembly->storage.parameters[2] == 0 || assembly->storage.parameters[3] == 0) {
         return fail_shape(codes, scale, error);
     }
     tensor->encoding =

@@ -32,6 +32,7 @@ struct assembly {
     const struct llmfp_tensor *codes;
     const struct llmfp_tensor *found[SCHEME_MOST_SIDES]; /* NULL: not there */
     struct llmfp_tensor tensor;
+    struct llmfp_storage storage; /* of the tensor */
     uint64_t shape[8];
 };
 
@@ -45,7 +46,7 @@ struct quantisation_scheme {
     const char *weight; /* ending of the weight's name */
     /* Whether the tensors, whose names fit, are of this scheme.                      */
     bool (*recognise)(const struct assembly *assembly);
-    /* Set encoding, shape, n_elements, block, order and parameters of assembly->tensor.
+    /* Set encoding, shape and n_elements of assembly->tensor, and its storage.
      * Errors: LLMFP_CHECKPOINT with a phrase to stand behind the name of the codes.  */
     enum llmfp_status (*assemble)(struct assembly *assembly, struct llmfp_error *error);
 };

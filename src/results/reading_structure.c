@@ -208,29 +208,12 @@ static const char *const type_names[] = {
     [TYPE_FLOAT64] = "little-endian float64",
 };
 
-static hid_t type_of(const struct results_file *results, enum schema_type type)
-{
-    switch (type) {
-    case TYPE_STRING:
-        return results->string_type;
-    case TYPE_INT32:
-        return H5T_STD_I32LE;
-    case TYPE_INT64:
-        return H5T_STD_I64LE;
-    case TYPE_UINT64:
-        return H5T_STD_U64LE;
-    case TYPE_FLOAT64:
-        break;
-    }
-    return H5T_IEEE_F64LE;
-}
-
 static bool check_type(const struct results_file *results, const struct schema_dataset *row,
                        hid_t dataset, struct findings *findings)
 {
     const hid_t found = H5Dget_type(dataset);
     /* H5Tequal does not look at the character set. */
-    const bool fits = H5Tequal(found, type_of(results, row->type)) > 0 &&
+    const bool fits = H5Tequal(found, schema_type_in_file(row->type, results->string_type)) > 0 &&
                       (row->type != TYPE_STRING || H5Tget_cset(found) == H5T_CSET_UTF8);
     H5Tclose(found);
     if (!fits) {

@@ -26,23 +26,6 @@ static enum llmfp_status fail(const struct maker *maker, const char *what)
     return hdf5_fail(maker->error, maker->path, what);
 }
 
-static hid_t type_in_file(const struct maker *maker, enum schema_type type)
-{
-    switch (type) {
-    case TYPE_STRING:
-        return maker->string_type;
-    case TYPE_INT32:
-        return H5T_STD_I32LE;
-    case TYPE_INT64:
-        return H5T_STD_I64LE;
-    case TYPE_UINT64:
-        return H5T_STD_U64LE;
-    case TYPE_FLOAT64:
-        break;
-    }
-    return H5T_IEEE_F64LE;
-}
-
 static hid_t type_in_memory(const struct maker *maker, enum schema_type type)
 {
     switch (type) {
@@ -88,8 +71,9 @@ static enum llmfp_status make_dataset(struct maker *maker, const struct schema_d
     }
     const hid_t space = H5Screate_simple(dataset->n_axes, size, NULL);
     const hid_t properties = creation_properties(dataset->type);
-    *made = H5Dcreate2(maker->file, dataset->name, type_in_file(maker, dataset->type), space,
-                       H5P_DEFAULT, properties, H5P_DEFAULT);
+    *made = H5Dcreate2(maker->file, dataset->name,
+                       schema_type_in_file(dataset->type, maker->string_type), space, H5P_DEFAULT,
+                       properties, H5P_DEFAULT);
     herr_t wrote = 0;
     if (*made >= 0 && values != NULL && n > 0) {
         wrote = H5Dwrite(*made, type_in_memory(maker, dataset->type), H5S_ALL, H5S_ALL, H5P_DEFAULT,

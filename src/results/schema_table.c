@@ -84,3 +84,20 @@ const struct schema_dataset *schema_scale(enum schema_axis axis)
 {
     return &schema_datasets[axis];
 }
+
+hid_t schema_type_in_file(enum schema_type type, hid_t string_type)
+{
+    switch (type) {
+    case TYPE_STRING:
+        return string_type;
+    case TYPE_INT32:
+        return H5T_STD_I32LE;
+    case TYPE_INT64:
+        return H5T_STD_I64LE;
+    case TYPE_UINT64:
+        return H5T_STD_U64LE;
+    case TYPE_FLOAT64:
+        break;
+    }
+    return H5T_IEEE_F64LE;
+}

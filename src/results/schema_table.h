@@ -3,6 +3,7 @@
 #ifndef LLMFP_RESULTS_SCHEMA_TABLE_H
 #define LLMFP_RESULTS_SCHEMA_TABLE_H
 
+#include <hdf5.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -49,5 +50,8 @@ extern const char *const schema_coordinates[N_COORDINATES];
 /* All Local. The row of a name that is in the table; the scale of an axis.             */
 const struct schema_dataset *schema_find(const char *name);
 const struct schema_dataset *schema_scale(enum schema_axis axis);
+
+/* How a type is stored; string_type is the one of variable length, in UTF-8. Borrowed.   */
+hid_t schema_type_in_file(enum schema_type type, hid_t string_type);
 
 #endif

@@ -64,7 +64,8 @@ enum llmfp_status sides_load(struct sides *sides, struct reader *reader,
         status = grow(sides, all_bytes, error);
     }
     sides->all.n = tensor->n_sides < LLMFP_MOST_SIDES ? tensor->n_sides : LLMFP_MOST_SIDES;
-    memcpy(sides->all.parameters, tensor->parameters, sizeof sides->all.parameters);
+    memcpy(sides->all.parameters, llmfp_tensor_storage(tensor)->parameters,
+           sizeof sides->all.parameters);
     uint64_t place = 0;
     for (uint32_t i = 0; status == LLMFP_OK && i < sides->all.n; i++) {
         const struct llmfp_extent *extent = &tensor->sides[i].extent;

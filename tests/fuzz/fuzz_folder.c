@@ -6,10 +6,11 @@
 
 #include "fuzz.h"
 #include "llmfp/checkpoint.h"
+#include "temporary_folder.h"
 
 enum { MOST_NAMES = 24, MOST_NAME_BYTES = 100 };
 
-static char folder[64]; /* made once a process, removed at its end */
+static char folder[TEMPORARY_FOLDER_BYTES]; /* made once a process, removed at its end */
 
 static void remove_folder(void)
 {
@@ -19,8 +20,7 @@ static void remove_folder(void)
 static void make_folder(void)
 {
     if (folder[0] == '\0') {
-        (void)snprintf(folder, sizeof folder, "/tmp/llmfp-fuzz-XXXXXX");
-        FUZZ_CHECK(mkdtemp(folder) != NULL);
+        FUZZ_CHECK(temporary_folder(folder));
         FUZZ_CHECK(atexit(remove_folder) == 0);
     }
 }

@@ -34,11 +34,12 @@ static void check_tensor(const struct llmfp_catalog *catalog, const struct llmfp
     }
     FUZZ_CHECK(tensor->n_elements == (empty ? 0 : elements));
     FUZZ_CHECK(lies_inside(catalog, &tensor->data));
-    FUZZ_CHECK((unsigned)tensor->order < LLMFP_N_ORDERS);
+    const struct llmfp_storage *storage = llmfp_tensor_storage(tensor);
+    FUZZ_CHECK((unsigned)storage->order < LLMFP_N_ORDERS);
     const struct llmfp_block block = llmfp_tensor_block(tensor);
     FUZZ_CHECK(block.elements > 0 && block.bytes > 0);
     /* The last element lies inside the extent, too. */
-    const uint64_t run = tensor->run_elements == 0 ? tensor->n_elements : tensor->run_elements;
+    const uint64_t run = storage->run_elements == 0 ? tensor->n_elements : storage->run_elements;
     if (tensor->n_elements > 0) {
         const uint64_t last = (tensor->n_elements - 1) / run * run;
         FUZZ_CHECK(tensor->n_elements % run == 0);

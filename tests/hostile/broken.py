@@ -8,19 +8,11 @@ import os
 import struct
 
 import checkpoints
+import registry
 
 FILE = "model.safetensors"
 NAME = "model.layers.0.self_attn.q_proj.weight"
-BROKEN = {}
-
-
-def broken(name, *words):
-    def register(build):
-        if name in BROKEN:
-            raise ValueError(f"{name} twice")
-        BROKEN[name] = (build, words)
-        return build
-    return register
+BROKEN, broken = registry.new()
 
 
 def entry(dtype="F32", shape=(2, 2), offsets=(0, 16), **more):

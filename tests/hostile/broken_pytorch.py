@@ -10,20 +10,12 @@ import zlib
 
 import checkpoints
 import pytorch_files as torch
+import registry
 
 NAME = "model.layers.0.self_attn.q_proj.weight"
 UTILS = b"ctorch._utils\n_rebuild_tensor_v2\n"
 ORDERED = b"ccollections\nOrderedDict\n)R"
-BROKEN = {}
-
-
-def broken(name, *words):
-    def register(build):
-        if name in BROKEN:
-            raise ValueError(f"{name} twice")
-        BROKEN[name] = (build, words)
-        return build
-    return register
+BROKEN, broken = registry.new()
 
 
 def good():

@@ -46,6 +46,27 @@ class PyTorch(program.ScanCase):
                 results.compare(self, found, label, model.cells())
                 self.equal(found.model("format", label)[:7], "PyTorch", label)
 
+    def test_quantised_views(self):
+        """Codes and scales are joined when both are stored in rows, and refused otherwise."""
+        module = "model.layers.0.self_attn.q_proj."
+        codes = checkpoints.Tensor(module + "weight_packed", "U8", (8, 64),
+                                   data=np.random.default_rng(1).bytes(512))
+        scales = checkpoints.Tensor(module + "weight_scale", "U8", (8, 4),
+                                    data=bytes(range(100, 132)))
+        cases = {"rows": {}, "scales": {module + "weight_scale": (1, 0)},
+                 "codes": {module + "weight_packed": (1, 0)}}
+        for label, order in cases.items():
+            torch.save(f"{self.put(label)}/m.bin", torch.state_dict(
+                [(item.name, torch.tensor(item, order=order.get(item.name)))
+                 for item in (codes, scales)]))
+        found, _ = self.scan("\n".join(cases) + "\n", status=3)
+        self.equal(found.model("status", "rows"), "ok")
+        self.equal(found.cells("rows")["attn.q", 0]["count"], 1024)
+        for label in ("scales", "codes"):
+            self.equal(found.model("status", label), "failed")
+            self.check(".contiguous()" in found.model("message", label),
+                       found.model("message", label))
+
     def test_layouts_of_files(self):
         save = torch.save
         save(f"{self.put('zip')}/pytorch_model.bin", plain(self.model))

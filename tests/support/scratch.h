@@ -15,18 +15,18 @@
 #include <unistd.h>
 
 #include "llmfp/error.h"
+#include "temporary_folder.h"
 
 #define SCRATCH_PATH_BYTES 4096
 
 struct scratch {
-    char folder[64];
+    char folder[TEMPORARY_FOLDER_BYTES];
     char path[SCRATCH_PATH_BYTES]; /* what scratch_path returned last */
 };
 
 static inline void scratch_begin(struct scratch *scratch)
 {
-    (void)snprintf(scratch->folder, sizeof scratch->folder, "/tmp/llmfp-test-XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(scratch->folder));
+    CU_ASSERT_TRUE_FATAL(temporary_folder(scratch->folder));
 }
 
 /* folder/name; valid until the next call. */

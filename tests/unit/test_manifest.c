@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cunit_main.h"
+#include "scratch.h"
 
 /* ---- helpers ---- */
 
@@ -76,42 +77,16 @@ static bool fails(const char *text, unsigned line, const char *piece)
     return fails_with(text, strlen(text), "", line, piece);
 }
 
-/* A folder of its own for each test that needs files. */
-static char folder[64];
-
-static void make_folder(void)
-{
-    strcpy(folder, "/tmp/test_manifest.XXXXXX");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(mkdtemp(folder));
-}
+/* A folder of its own for each test that needs files; several paths in it at a time. */
+static struct scratch scratch;
 
 static const char *in_folder(const char *name)
 {
-    static char path[4][256];
+    static char path[4][SCRATCH_PATH_BYTES];
     static int next;
     next = (next + 1) % 4;
-    snprintf(path[next], sizeof path[next], "%s/%s", folder, name);
+    snprintf(path[next], sizeof path[next], "%s", scratch_path(&scratch, name));
     return path[next];
-}
-
-static void make_subfolder(const char *name)
-{
-    CU_ASSERT_EQUAL_FATAL(mkdir(in_folder(name), 0777), 0);
-}
-
-static void write_file(const char *name, const char *text)
-{
-    FILE *stream = fopen(in_folder(name), "wb");
-    CU_ASSERT_PTR_NOT_NULL_FATAL(stream);
-    CU_ASSERT(fputs(text, stream) >= 0);
-    CU_ASSERT_EQUAL(fclose(stream), 0);
-}
-
-static void remove_folder(void)
-{
-    char command[128];
-    snprintf(command, sizeof command, "rm -r '%s'", folder);
-    CU_ASSERT_EQUAL(system(command), 0);
 }
 
 /* ---- lines ---- */
@@ -279,21 +254,21 @@ static void refuses_equal_labels(void)
 
 static void makes_labels_for_dots(void)
 {
-    make_folder();
-    make_subfolder("model");
-    make_subfolder("model/part");
+    scratch_begin(&scratch);
+    scratch_folder(&scratch, "model");
+    scratch_folder(&scratch, "model/part");
     CU_ASSERT(parses_in(".\nb ..\nx model/..", in_folder("model"), 3));
     CU_ASSERT(entry_is(0, "model", in_folder("model/."), 1));
     llmfp_manifest_clear(&manifest);
     CU_ASSERT(parses_in("part/../", in_folder("model"), 1));
     CU_ASSERT(entry_is(0, "model", in_folder("model/part/../"), 1));
     llmfp_manifest_clear(&manifest);
-    CU_ASSERT(fails_with("absent/..", 9, folder, 1, "write LABEL PATH"));
+    CU_ASSERT(fails_with("absent/..", 9, scratch.folder, 1, "write LABEL PATH"));
     CU_ASSERT(fails("/", 1, "label \"\" is empty"));
     CU_ASSERT(fails("/..", 1, "label \"\" is empty"));
     CU_ASSERT(one("root /", "root", "/"));
     CU_ASSERT(one("hidden/.config", ".config", "hidden/.config"));
-    remove_folder();
+    scratch_end(&scratch);
 }
 
 static void large_manifests_are_quick(void)
@@ -319,14 +294,14 @@ static void large_manifests_are_quick(void)
 
 static void expands_globs_by_bytes(void)
 {
-    make_folder();
-    make_subfolder("we[i]rd*");
-    make_subfolder("we[i]rd*/Zeta");
-    make_subfolder("we[i]rd*/alpha");
-    make_subfolder("we[i]rd*/\xC3\xA4");
-    make_subfolder("we[i]rd*/.hidden");
-    make_subfolder("we[i]rd*/alpha/step-10");
-    make_subfolder("we[i]rd*/alpha/step-9");
+    scratch_begin(&scratch);
+    scratch_folder(&scratch, "we[i]rd*");
+    scratch_folder(&scratch, "we[i]rd*/Zeta");
+    scratch_folder(&scratch, "we[i]rd*/alpha");
+    scratch_folder(&scratch, "we[i]rd*/\xC3\xA4");
+    scratch_folder(&scratch, "we[i]rd*/.hidden");
+    scratch_folder(&scratch, "we[i]rd*/alpha/step-10");
+    scratch_folder(&scratch, "we[i]rd*/alpha/step-9");
     char in[128];
     snprintf(in, sizeof in, "%s", in_folder("we[i]rd*"));
     CU_ASSERT(parses_in("first\n* family=f\nlast", in, 5));
@@ -342,61 +317,62 @@ static void expands_globs_by_bytes(void)
     CU_ASSERT(parses_in("one [Z]*", in, 1));
     CU_ASSERT(entry_is(0, "one", in_folder("we[i]rd*/Zeta"), 1));
     llmfp_manifest_clear(&manifest);
-    remove_folder();
+    scratch_end(&scratch);
 }
 
 static void literal_names_come_before_globs(void)
 {
-    make_folder();
-    make_subfolder("a[1]");
-    make_subfolder("a1");
-    make_subfolder("b\\*");
-    make_subfolder("b\\c");
-    make_subfolder("bc");
-    CU_ASSERT(parses_in("a[1]", folder, 1) && entry_is(0, "a[1]", in_folder("a[1]"), 1));
+    scratch_begin(&scratch);
+    scratch_folder(&scratch, "a[1]");
+    scratch_folder(&scratch, "a1");
+    scratch_folder(&scratch, "b\\*");
+    scratch_folder(&scratch, "b\\c");
+    scratch_folder(&scratch, "bc");
+    CU_ASSERT(parses_in("a[1]", scratch.folder, 1) && entry_is(0, "a[1]", in_folder("a[1]"), 1));
     llmfp_manifest_clear(&manifest);
-    CU_ASSERT(parses_in("a[12]", folder, 1) && entry_is(0, "a1", in_folder("a1"), 1));
+    CU_ASSERT(parses_in("a[12]", scratch.folder, 1) && entry_is(0, "a1", in_folder("a1"), 1));
     llmfp_manifest_clear(&manifest);
     /* A backslash is a plain character. */
-    CU_ASSERT(parses_in("b\\?", folder, 2) && entry_is(1, "b\\c", in_folder("b\\c"), 1));
+    CU_ASSERT(parses_in("b\\?", scratch.folder, 2) && entry_is(1, "b\\c", in_folder("b\\c"), 1));
     llmfp_manifest_clear(&manifest);
-    CU_ASSERT(parses_in("b\\*", folder, 1) && entry_is(0, "b\\*", in_folder("b\\*"), 1));
+    CU_ASSERT(parses_in("b\\*", scratch.folder, 1) && entry_is(0, "b\\*", in_folder("b\\*"), 1));
     llmfp_manifest_clear(&manifest);
-    CU_ASSERT(parses_in("b\\[*]", folder, 1) && entry_is(0, "b\\*", in_folder("b\\*"), 1));
+    CU_ASSERT(parses_in("b\\[*]", scratch.folder, 1) && entry_is(0, "b\\*", in_folder("b\\*"), 1));
     llmfp_manifest_clear(&manifest);
-    remove_folder();
+    scratch_end(&scratch);
 }
 
 static void refuses_wrong_globs(void)
 {
-    make_folder();
-    make_subfolder("x");
-    make_subfolder("y");
-    make_subfolder("x/m");
-    make_subfolder("y/m");
-    CU_ASSERT(fails_with("x\nz*", 4, folder, 2, "nothing matches \"z*\""));
-    CU_ASSERT(fails_with("{x,y}?", 6, folder, 1, "nothing matches"));
-    CU_ASSERT(fails_with("[", 1, folder, 1, "nothing matches \"[\""));
-    CU_ASSERT(fails_with("label ?", 7, folder, 1, "label \"label\" would stand for all 2 matches"));
-    CU_ASSERT(fails_with("\n*/m", 4, folder, 2, "\"m\" is already taken by line 2"));
-    make_subfolder("bad\xFF");
-    CU_ASSERT(fails_with("bad*", 4, folder, 1, "bad\\xff\" is not valid UTF-8"));
-    remove_folder();
+    scratch_begin(&scratch);
+    scratch_folder(&scratch, "x");
+    scratch_folder(&scratch, "y");
+    scratch_folder(&scratch, "x/m");
+    scratch_folder(&scratch, "y/m");
+    CU_ASSERT(fails_with("x\nz*", 4, scratch.folder, 2, "nothing matches \"z*\""));
+    CU_ASSERT(fails_with("{x,y}?", 6, scratch.folder, 1, "nothing matches"));
+    CU_ASSERT(fails_with("[", 1, scratch.folder, 1, "nothing matches \"[\""));
+    CU_ASSERT(fails_with("label ?", 7, scratch.folder, 1,
+                         "label \"label\" would stand for all 2 matches"));
+    CU_ASSERT(fails_with("\n*/m", 4, scratch.folder, 2, "\"m\" is already taken by line 2"));
+    scratch_folder(&scratch, "bad\xFF");
+    CU_ASSERT(fails_with("bad*", 4, scratch.folder, 1, "bad\\xff\" is not valid UTF-8"));
+    scratch_end(&scratch);
 }
 
 /* ---- files ---- */
 
 static void reads_files(void)
 {
-    make_folder();
-    write_file("list.txt", "a\nb /c\n");
+    scratch_begin(&scratch);
+    scratch_text(&scratch, "list.txt", "a\nb /c\n");
     error = (struct llmfp_error){LLMFP_OK, ""};
     CU_ASSERT_EQUAL(llmfp_manifest_read(in_folder("list.txt"), &manifest, &error), LLMFP_OK);
     CU_ASSERT_EQUAL_FATAL(manifest.n_entries, 2);
     CU_ASSERT(entry_is(0, "a", in_folder("a"), 1) && entry_is(1, "b", "/c", 2));
     llmfp_manifest_clear(&manifest);
 
-    CU_ASSERT_EQUAL(chdir(folder), 0);
+    CU_ASSERT_EQUAL(chdir(scratch.folder), 0);
     CU_ASSERT_EQUAL(llmfp_manifest_read("list.txt", &manifest, &error), LLMFP_OK);
     CU_ASSERT(entry_is(0, "a", "a", 1));
     llmfp_manifest_clear(&manifest);
@@ -409,24 +385,24 @@ static void reads_files(void)
     CU_ASSERT_EQUAL(llmfp_manifest_read("-", &manifest, &error), LLMFP_USAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "standard input lists no checkpoint"));
     CU_ASSERT_EQUAL(chdir("/"), 0);
-    remove_folder();
+    scratch_end(&scratch);
 }
 
 static void refuses_files_that_cannot_be_read(void)
 {
-    make_folder();
+    scratch_begin(&scratch);
     CU_ASSERT_EQUAL(llmfp_manifest_read(in_folder("absent"), &manifest, &error), LLMFP_USAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "/absent cannot be read: No such file"));
-    CU_ASSERT_EQUAL(llmfp_manifest_read(folder, &manifest, &error), LLMFP_USAGE);
+    CU_ASSERT_EQUAL(llmfp_manifest_read(scratch.folder, &manifest, &error), LLMFP_USAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "Is a directory; give a text file"));
-    write_file("bad", "a\nb c d");
+    scratch_text(&scratch, "bad", "a\nb c d");
     CU_ASSERT_EQUAL(llmfp_manifest_read(in_folder("bad"), &manifest, &error), LLMFP_USAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "/bad, line 2: \"d\""));
-    write_file("big", "x");
+    scratch_text(&scratch, "big", "x");
     CU_ASSERT_EQUAL(truncate(in_folder("big"), (off_t)LLMFP_MANIFEST_MOST_BYTES * 4), 0);
     CU_ASSERT_EQUAL(llmfp_manifest_read(in_folder("big"), &manifest, &error), LLMFP_USAGE);
     CU_ASSERT_PTR_NOT_NULL(strstr(error.text, "/big has more than 64 MiB"));
-    remove_folder();
+    scratch_end(&scratch);
 }
 
 /* ---- packing ---- */

@@ -12,6 +12,7 @@ struct built {
     struct llmfp_pickle_value values[2][MOST_AXES];
     struct llmfp_pickle_items items[2];
     uint64_t shape[64];
+    struct llmfp_storage how;
     struct llmfp_tensor out;
     struct llmfp_error error;
 };
@@ -37,7 +38,8 @@ static enum llmfp_status place(struct built *built, const int64_t *sizes, const 
     built->tensor.type = built->storage.type;
     built->tensor.sizes = &built->items[0];
     built->tensor.strides = &built->items[1];
-    return llmfp_pytorch_place(&built->tensor, &data, built->shape, &built->out, &built->error);
+    return llmfp_pytorch_place(&built->tensor, &data, built->shape, &built->how, &built->out,
+                               &built->error);
 }
 
 static void tells_order_and_runs(void)
@@ -82,9 +84,9 @@ static void tells_order_and_runs(void)
             printf("\n  case %zu: %s\n", i, built.error.text);
         }
         CU_ASSERT_EQUAL_FATAL(status, LLMFP_OK);
-        CU_ASSERT_EQUAL(built.out.order, cases[i].order);
-        CU_ASSERT_EQUAL(built.out.run_elements, cases[i].run_elements);
-        CU_ASSERT_EQUAL(built.out.pitch_bytes, cases[i].pitch_elements * 4);
+        CU_ASSERT_EQUAL(llmfp_tensor_storage(&built.out)->order, cases[i].order);
+        CU_ASSERT_EQUAL(llmfp_tensor_storage(&built.out)->run_elements, cases[i].run_elements);
+        CU_ASSERT_EQUAL(llmfp_tensor_storage(&built.out)->pitch_bytes, cases[i].pitch_elements * 4);
         CU_ASSERT_EQUAL(built.out.data.size_bytes, cases[i].span * 4);
         if (cases[i].span > 0) {
             CU_ASSERT_EQUAL(built.out.data.offset_bytes, STORAGE_OFFSET + 7 * 4);

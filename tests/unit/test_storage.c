@@ -42,13 +42,14 @@ static void parts_of_stored_columns(void)
     read_configuration();
     for (size_t k = 0; k < sizeof interleaves / sizeof interleaves[0]; k++) {
         const uint64_t wide = interleaves[k] == 0 ? 1 : interleaves[k];
+        const struct llmfp_storage storage = {.order = LLMFP_ORDER_COLUMNS,
+                                              .interleave = interleaves[k]};
         const struct llmfp_tensor tensor = {.name = qkv,
                                             .encoding = LLMFP_BF16,
                                             .n_dimensions = 2,
                                             .shape = shape,
                                             .n_elements = 512,
-                                            .order = LLMFP_ORDER_COLUMNS,
-                                            .interleave = interleaves[k],
+                                            .storage = &storage,
                                             .data = {0, 0, 1024}};
         struct llmfp_arena arena = {0};
         struct llmfp_mapping mapping;
@@ -63,17 +64,44 @@ static void parts_of_stored_columns(void)
     }
 }
 
+/* The biases of all experts [experts, outputs], stored [outputs][experts]. */
+static void parts_of_stored_bias_columns(void)
+{
+    static const char gpt_oss[] = "{\"model_type\":\"gpt_oss\",\"hidden_size\":12,"
+                                  "\"intermediate_size\":10,\"num_local_experts\":3}";
+    static const uint64_t shape[] = {3, 20};
+    static const struct llmfp_storage storage = {.order = LLMFP_ORDER_COLUMNS};
+    const struct llmfp_tensor tensor = {.name = "model.layers.0.mlp.experts.gate_up_proj_bias",
+                                        .encoding = LLMFP_BF16,
+                                        .n_dimensions = 2,
+                                        .shape = shape,
+                                        .n_elements = 60,
+                                        .storage = &storage,
+                                        .data = {0, 0, 120}};
+    struct llmfp_arena arena = {0};
+    struct llmfp_mapping mapping;
+    CU_ASSERT_EQUAL(llmfp_configuration_read(gpt_oss, strlen(gpt_oss), &configuration, NULL),
+                    LLMFP_OK);
+    CU_ASSERT_EQUAL(llmfp_roles_map(&configuration, &tensor, &arena, &mapping, NULL), LLMFP_OK);
+    CU_ASSERT_EQUAL_FATAL(mapping.n_parts, 2);
+    for (uint64_t element = 0; element < 60; element++) { /* even outputs are gate, odd ones up */
+        CU_ASSERT_EQUAL(part_of(&mapping, element), element / 3 % 2);
+    }
+    llmfp_arena_clear(&arena);
+}
+
 /* A part that ends inside a block, and an order that is not known, are not split. */
 static void what_cannot_be_split(void)
 {
     static const uint64_t shape[] = {32, 16};
-    struct llmfp_tensor tensor = {.name = qkv,
-                                  .encoding = LLMFP_BF16,
-                                  .n_dimensions = 2,
-                                  .shape = shape,
-                                  .n_elements = 512,
-                                  .block = {96, 50},
-                                  .data = {0, 0, 300}};
+    struct llmfp_storage storage = {.block = {96, 50}};
+    const struct llmfp_tensor tensor = {.name = qkv,
+                                        .encoding = LLMFP_BF16,
+                                        .n_dimensions = 2,
+                                        .shape = shape,
+                                        .n_elements = 512,
+                                        .storage = &storage,
+                                        .data = {0, 0, 300}};
     struct llmfp_arena arena = {0};
     struct llmfp_mapping mapping;
     read_configuration();
@@ -82,8 +110,8 @@ static void what_cannot_be_split(void)
     CU_ASSERT_STRING_EQUAL(mapping.parts[0].role, "attn.qkv");
     CU_ASSERT_PTR_NOT_NULL_FATAL(mapping.note);
     CU_ASSERT_PTR_NOT_NULL(strstr(mapping.note, "inside one of its blocks of 96"));
-    tensor.block = (struct llmfp_block){0, 0};
-    tensor.order = LLMFP_ORDER_OTHER;
+    storage.block = (struct llmfp_block){0, 0};
+    storage.order = LLMFP_ORDER_OTHER;
     CU_ASSERT_EQUAL(llmfp_roles_map(&configuration, &tensor, &arena, &mapping, NULL), LLMFP_OK);
     CU_ASSERT_EQUAL(mapping.n_parts, 1);
     CU_ASSERT_PTR_NOT_NULL_FATAL(mapping.note);
@@ -138,13 +166,13 @@ static void view_with_gaps(void)
 {
     static const uint64_t shape[] = {32, 48};
     static const uint64_t chunks[] = {7, 64, 96, 97, 500, 4096};
+    static const struct llmfp_storage storage = {.run_elements = 48, .pitch_bytes = 200};
     const struct llmfp_tensor tensor = {.name = "model.layers.0.self_attn.o_proj.weight",
                                         .encoding = LLMFP_F16,
                                         .n_dimensions = 2,
                                         .shape = shape,
                                         .n_elements = 1536,
-                                        .run_elements = 48,
-                                        .pitch_bytes = 200,
+                                        .storage = &storage,
                                         .data = {0, 100, 31 * 200 + 96}};
     for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++) {
         walk(&tensor, chunks[i], view_offset);
@@ -162,12 +190,13 @@ static void blocks_of_a_tensor(void)
 {
     static const uint64_t shape[] = {205};
     static const uint64_t chunks[] = {7, 8, 20, 100, 4096};
+    static const struct llmfp_storage storage = {.block = {10, 7}};
     const struct llmfp_tensor tensor = {.name = "model.layers.0.self_attn.o_proj.weight",
                                         .encoding = LLMFP_F16,
                                         .n_dimensions = 1,
                                         .shape = shape,
                                         .n_elements = 205,
-                                        .block = {10, 7},
+                                        .storage = &storage,
                                         .data = {0, 8, 147}};
     CU_ASSERT_EQUAL(llmfp_tensor_bytes(&tensor, 205), 147);
     for (size_t i = 0; i < sizeof chunks / sizeof chunks[0]; i++) {
@@ -180,18 +209,19 @@ static void packing_keeps_everything(void)
 {
     static const uint64_t shape[] = {4, 6};
     static const uint64_t side_shape[] = {2};
+    const struct llmfp_storage storage = {.order = LLMFP_ORDER_COLUMNS,
+                                          .interleave = 2,
+                                          .block = {2, 2},
+                                          .run_elements = 12,
+                                          .pitch_bytes = 99,
+                                          .parameters = {1, 2, 3, UINT64_MAX}};
     const struct llmfp_side side = {LLMFP_SIDE_SCALE, LLMFP_F32, {0, 64, 8}, 1, side_shape};
     const struct llmfp_tensor tensor = {.name = "a",
                                         .encoding = LLMFP_F8_E4M3_SCALED,
                                         .n_dimensions = 2,
                                         .shape = shape,
                                         .n_elements = 24,
-                                        .order = LLMFP_ORDER_COLUMNS,
-                                        .interleave = 2,
-                                        .block = {2, 2},
-                                        .run_elements = 12,
-                                        .pitch_bytes = 99,
-                                        .parameters = {1, 2, 3, UINT64_MAX},
+                                        .storage = &storage,
                                         .data = {0, 5, 111},
                                         .n_sides = 1,
                                         .sides = &side};
@@ -204,13 +234,15 @@ static void packing_keeps_everything(void)
     CU_ASSERT_EQUAL(llmfp_catalog_unpack_tensors(&copy, &cursor, NULL), LLMFP_OK);
     CU_ASSERT_EQUAL_FATAL(copy.n_tensors, 1);
     const struct llmfp_tensor *found = &copy.tensors[0];
-    CU_ASSERT_EQUAL(found->order, tensor.order);
-    CU_ASSERT_EQUAL(found->interleave, 2);
-    CU_ASSERT_EQUAL(found->block.elements, 2);
-    CU_ASSERT_EQUAL(found->block.bytes, 2);
-    CU_ASSERT_EQUAL(found->run_elements, 12);
-    CU_ASSERT_EQUAL(found->pitch_bytes, 99);
-    CU_ASSERT_EQUAL(memcmp(found->parameters, tensor.parameters, sizeof tensor.parameters), 0);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(found->storage);
+    CU_ASSERT_EQUAL(found->storage->order, LLMFP_ORDER_COLUMNS);
+    CU_ASSERT_EQUAL(found->storage->interleave, 2);
+    CU_ASSERT_EQUAL(found->storage->block.elements, 2);
+    CU_ASSERT_EQUAL(found->storage->block.bytes, 2);
+    CU_ASSERT_EQUAL(found->storage->run_elements, 12);
+    CU_ASSERT_EQUAL(found->storage->pitch_bytes, 99);
+    CU_ASSERT_EQUAL(
+        memcmp(found->storage->parameters, storage.parameters, sizeof storage.parameters), 0);
     CU_ASSERT_EQUAL(found->n_sides, 1);
     CU_ASSERT_EQUAL(found->sides[0].extent.offset_bytes, 64);
     for (size_t n = 0; n < packed.size_bytes; n++) { /* cut short anywhere: an error, no crash */
@@ -224,5 +256,6 @@ static void packing_keeps_everything(void)
     llmfp_catalog_clear(&copy);
 }
 
-TEST_PROGRAM("storage", TEST(parts_of_stored_columns), TEST(what_cannot_be_split),
-             TEST(view_with_gaps), TEST(blocks_of_a_tensor), TEST(packing_keeps_everything))
+TEST_PROGRAM("storage", TEST(parts_of_stored_columns), TEST(parts_of_stored_bias_columns),
+             TEST(what_cannot_be_split), TEST(view_with_gaps), TEST(blocks_of_a_tensor),
+             TEST(packing_keeps_everything))
