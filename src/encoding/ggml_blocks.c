@@ -197,7 +197,7 @@ static __attribute__((noinline)) void
 add_large_plain(struct scaled_bins *bins, struct scaled_factor d, const struct ggml_sums *sums)
 {
     const int64_t m = d.mantissa;
-    scaled_bins_add_sum(bins, d.bin, m * sums->p);
+    scaled_bins_add_sum(bins, d.bin, (llmfp_i128)m * sums->p);
     scaled_bins_add_square(bins, 2 * d.bin, (llmfp_i128)m * m * sums->r);
 }
 
@@ -241,8 +241,8 @@ add_large(struct scaled_bins *bins, const struct scales *scales, const struct gg
 {
     const int64_t d = scales->d.mantissa;
     const int64_t m = scales->m.mantissa;
-    scaled_bins_add_sum(bins, scales->d.bin, d * sums->p);
-    scaled_bins_add_sum(bins, scales->m.bin, m * sums->n1);
+    scaled_bins_add_sum(bins, scales->d.bin, (llmfp_i128)d * sums->p);
+    scaled_bins_add_sum(bins, scales->m.bin, (llmfp_i128)m * sums->n1);
     scaled_bins_add_square(bins, 2 * scales->d.bin, (llmfp_i128)d * d * sums->r);
     scaled_bins_add_square(bins, scales->d.bin + scales->m.bin, (llmfp_i128)2 * d * m * sums->x);
     scaled_bins_add_square(bins, 2 * scales->m.bin, (llmfp_i128)m * m * sums->n2);

@@ -86,7 +86,7 @@ static struct wide_scale scale_of_block(const struct llmfp_sides *sides, uint64_
     if (!outer.finite || !inner.finite || !offset.finite) {
         return (struct wide_scale){0, 0, false, true};
     }
-    return add_parts((llmfp_i128)(outer.mantissa * inner.mantissa), outer.exponent + inner.exponent,
+    return add_parts((llmfp_i128)outer.mantissa * inner.mantissa, outer.exponent + inner.exponent,
                      offset.mantissa, offset.exponent);
 }
 

@@ -174,14 +174,13 @@ static enum llmfp_status refuse_int8(struct assembly *assembly, struct llmfp_err
                       "from");
 }
 
-#define SCHEME_4BIT(name_text, type)                                                               \
+#define SCHEME_4BIT(name_text, state)                                                              \
     {                                                                                              \
         (name_text), "",                                                                           \
-            {".absmax", ".quant_map", ".quant_state.bitsandbytes__" type, ".nested_absmax",        \
-             ".nested_quant_map"},                                                                 \
-            3, "", recognise_4bit, assemble_4bit                                                   \
+            {".absmax", ".quant_map", (state), ".nested_absmax", ".nested_quant_map"}, 3, "",      \
+            recognise_4bit, assemble_4bit                                                          \
     }
-const struct quantisation_scheme scheme_nf4 = SCHEME_4BIT("NF4", "nf4");
-const struct quantisation_scheme scheme_fp4 = SCHEME_4BIT("FP4", "fp4");
+const struct quantisation_scheme scheme_nf4 = SCHEME_4BIT("NF4", ".quant_state.bitsandbytes__nf4");
+const struct quantisation_scheme scheme_fp4 = SCHEME_4BIT("FP4", ".quant_state.bitsandbytes__fp4");
 const struct quantisation_scheme scheme_int8 = {"LLM.int8", ".weight",      {".SCB"},   1,
                                                 ".weight",  recognise_int8, refuse_int8};
