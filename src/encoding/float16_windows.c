@@ -326,7 +326,7 @@ void llmfp_float16_add_in_windows(const struct float16_windowed *windowed,
     windows.smallest = INT32_MAX;
     windows.largest = INT32_MIN;
     llmfp_float_sums_begin(&windows.floats, moments, llmfp_float_sums_kernels(),
-                           windowed->lowest_exponent);
+                           windowed->format->mantissa_bits + 1, windowed->lowest_exponent);
     while (n >= WINDOW16_CHUNK) {
         const uint64_t n_whole = n - n % WINDOW16_CHUNK;
         const size_t n_block = n_whole < WINDOW16_BLOCK ? (size_t)n_whole : WINDOW16_BLOCK;
