@@ -22,10 +22,11 @@ enum {
     SAMPLE = 256,         /* elements of a block that place the window */
     LEAST_SHARE = 15,     /* of 16 elements that a window must hold */
     MOST_PATIENCE = 64,   /* blocks */
-    REST = BLOCK,         /* collected elements that are summed together */
+    REST = 4096,          /* collected elements that are summed together */
+    WIDENED = 1024,       /* elements that are floats at a time: 4 KiB */
     MOST_BLOCKS = 1 << 16 /* in one window: sums of squares stay below 2^72, sums below 2^50 */
 };
-_Static_assert((int)REST >= (int)WINDOW16_BLOCK, "a whole block may be outside");
+_Static_assert((int)WIDENED <= (int)BLOCK, "a block of floats");
 
 struct windows {
     const struct float16_windowed *windowed;
@@ -70,62 +71,91 @@ static void note_finite_one_by_one(struct windows *windows, const unsigned char 
     }
 }
 
-/* n: a multiple of WINDOW16_CHUNK. */
-static void note_range(struct windows *windows, const unsigned char *bytes, size_t n)
+/* The largest magnitude of n elements, a multiple of WINDOW16_CHUNK; they join the known
+ * range, but for those that are infinite or NaN. */
+static uint32_t note_range(struct windows *windows, const unsigned char *bytes, size_t n)
 {
     const struct window16_range range = windows->windowed->kernels->range(bytes, n);
-    const int32_t infinity = (int32_t)infinity_of(windows->windowed->format);
-    if (range.largest_signed >= infinity ||
-        range.largest_unsigned >= (uint32_t)(FLOAT16_SIGN + infinity)) {
-        note_finite_one_by_one(windows, bytes, n);
-        return;
-    }
     /* Negative patterns are the larger ones as unsigned, and the larger their magnitude the
      * larger; as signed numbers positive ones are the larger. */
     const bool any_negative = range.largest_unsigned >= FLOAT16_SIGN;
     const bool any_positive = range.largest_signed >= 0;
-    note_keys(windows, float16_key(any_negative ? range.largest_unsigned : range.smallest_unsigned),
-              any_positive ? range.largest_signed : float16_key(range.smallest_unsigned));
+    const int32_t smallest =
+        float16_key(any_negative ? range.largest_unsigned : range.smallest_unsigned);
+    const int32_t largest =
+        any_positive ? range.largest_signed : float16_key(range.smallest_unsigned);
+    const uint32_t magnitude = (uint32_t)(largest > -smallest ? largest : -smallest);
+    if (magnitude >= infinity_of(windows->windowed->format)) {
+        note_finite_one_by_one(windows, bytes, n);
+    } else {
+        note_keys(windows, smallest, largest);
+    }
+    return magnitude;
 }
 
 /* ---- what no window holds ---- */
 
-/* A half float's magnitude, moved to a float's place, is that value times 2^-112: exact for
- * subnormal ones, too. Exponents of all ones stay so. */
-static uint32_t float_of_f16(uint32_t pattern)
-{
-    const uint32_t magnitude = pattern & (FLOAT16_SIGN - 1);
-    const uint32_t shifted = magnitude << 13;
-    float value;
-    memcpy(&value, &shifted, sizeof value);
-    value *= 0x1p112F;
-    uint32_t bits;
-    memcpy(&bits, &value, sizeof bits);
-    bits = magnitude >= 0x7C00 ? shifted | 0x7F800000 : bits;
-    return bits | (pattern & FLOAT16_SIGN) << 16;
-}
-
-/* Sum n <= BLOCK elements as floats. */
+/* Sum n elements as floats; up to WINDOW16_CHUNK more may be read, of any value. */
 static void add_as_floats(struct windows *windows, const unsigned char *bytes, size_t n)
 {
-    uint32_t floats[BLOCK];
-    if (windows->windowed->format->mantissa_bits == 7) {
-        for (size_t i = 0; i < n; i++) {
-            floats[i] = (uint32_t)llmfp_load_u16(bytes + 2 * i) << 16;
-        }
-    } else {
-        for (size_t i = 0; i < n; i++) {
-            floats[i] = float_of_f16(llmfp_load_u16(bytes + 2 * i));
-        }
+    uint32_t floats[WIDENED];
+    for (size_t i = 0; i < n; i += WIDENED) {
+        const size_t n_part = n - i < WIDENED ? n - i : WIDENED;
+        const size_t n_chunks = (n_part + WINDOW16_CHUNK - 1) / WINDOW16_CHUNK * WINDOW16_CHUNK;
+        windows->windowed->kernels->widen(bytes + 2 * i, n_chunks, floats);
+        llmfp_float_sums_add(&windows->floats, (const unsigned char *)floats, n_part);
     }
-    llmfp_float_sums_add(&windows->floats, (const unsigned char *)floats, n);
+}
+
+static void add_wide_sums(struct windows *windows, const struct window16_wide *window,
+                          size_t n_inside)
+{
+    llmfp_moments_add_sum(windows->moments, window->sum, window->unit);
+    llmfp_moments_add_square(windows->moments, window->squares, 2 * window->unit);
+    windows->n_inside += n_inside;
+    windows->n_zeros += window->zeros;
+}
+
+/* Sum n <= WINDOW16_BLOCK elements in wide windows from the top down; `magnitude` is the
+ * largest of the whole chunks of WINDOW16_CHUNK. */
+static void add_wide(struct windows *windows, const unsigned char *bytes, size_t n,
+                     uint32_t magnitude)
+{
+    const struct float_format *format = windows->windowed->format;
+    const struct window16_kernels *kernels = windows->windowed->kernels;
+    const uint32_t infinity = infinity_of(format);
+    uint16_t outside[WINDOW16_BLOCK + WINDOW16_CHUNK];
+    while (n >= WINDOW16_CHUNK && kernels->add_wide != NULL && magnitude < infinity) {
+        const size_t n_end = n % WINDOW16_CHUNK;
+        uint16_t end[WINDOW16_CHUNK];
+        memcpy(end, bytes + 2 * (n - n_end), 2 * n_end);
+        const int top = (int)(magnitude >> format->mantissa_bits);
+        const int below = top - (WINDOW16_WIDE_BITS - format->mantissa_bits - 1);
+        const int lowest = below > 1 ? below : 1;
+        struct window16_wide window = {
+            .unit = bin_exponent(format, lowest),
+            .first = lowest > 1 ? (uint32_t)lowest << format->mantissa_bits : 1,
+            .end = infinity,
+        };
+        const size_t n_outside = kernels->add_wide(&window, bytes, n - n_end, outside);
+        add_wide_sums(windows, &window, n - n_end - n_outside);
+        memcpy(outside + n_outside, end, 2 * n_end);
+        n = n_outside + n_end;
+        bytes = (const unsigned char *)outside;
+        magnitude = n < WINDOW16_CHUNK ? 0 : note_range(windows, bytes, n - n % WINDOW16_CHUNK);
+    }
+    add_as_floats(windows, bytes, n);
 }
 
 static void empty_rest(struct windows *windows)
 {
-    for (size_t i = 0; i < windows->n_rest; i += BLOCK) {
-        const size_t n = windows->n_rest - i < BLOCK ? windows->n_rest - i : BLOCK;
-        add_as_floats(windows, (const unsigned char *)(windows->rest + i), n);
+    const unsigned char *bytes = (const unsigned char *)windows->rest;
+    for (size_t i = 0; i < windows->n_rest; i += WINDOW16_BLOCK) {
+        const size_t n =
+            windows->n_rest - i < WINDOW16_BLOCK ? windows->n_rest - i : WINDOW16_BLOCK;
+        const size_t n_whole = n - n % WINDOW16_CHUNK;
+        add_wide(windows, bytes + 2 * i, n,
+                 n_whole > 0 ? note_range(windows, bytes + 2 * i, n_whole) : 0);
     }
     windows->n_rest = 0;
 }
@@ -287,7 +317,7 @@ static void add_block(struct windows *windows, const unsigned char *bytes, size_
         }
         return;
     }
-    note_range(windows, bytes, n);
+    const uint32_t magnitude = note_range(windows, bytes, n);
     if (windows->lowest < 0) {
         place_by_range(windows);
     }
@@ -304,7 +334,7 @@ static void add_block(struct windows *windows, const unsigned char *bytes, size_
         }
         return;
     }
-    add_as_floats(windows, bytes, n);
+    add_wide(windows, bytes, n, magnitude);
     if (windows->n_left == 0 && place_by_sample(windows, bytes, n)) {
         windows->way = LOOK;
     } else if (windows->n_left == 0) {
