@@ -5,7 +5,7 @@
  * from the kernel. So most blocks are read once (CAPPED). Where elements keep coming back,
  * blocks are looked at before they are summed in a window without that limit (LOOK); where
  * no window holds nearly all, blocks are summed as floats, in windows of many more binades
- * (WIDE). After a disappointment the other way is kept for one block, then two, four, ...,
+ * (WIDE). After a disappointment the other way is kept for one block, then 4, 16, ...,
  * so that no input costs much more than its best way.
  *
  * The few elements outside are collected, and summed as floats when there are enough.   */
@@ -21,7 +21,7 @@ enum way { CAPPED, LOOK, WIDE };
 enum {
     SAMPLE = 256,         /* elements of a block that place the window */
     LEAST_SHARE = 15,     /* of 16 elements that a window must hold */
-    MOST_PATIENCE = 64,   /* blocks */
+    MOST_PATIENCE = 256,  /* blocks */
     REST = 4096,          /* collected elements that are summed together */
     WIDENED = 1024,       /* elements that are floats at a time: 4 KiB */
     MOST_BLOCKS = 1 << 16 /* in one window: sums of squares stay below 2^72, sums below 2^50 */
@@ -282,7 +282,7 @@ static void disappoint(struct windows *windows, enum way way)
 {
     windows->way = way;
     windows->n_left = windows->patience;
-    windows->patience = windows->patience < MOST_PATIENCE ? 2 * windows->patience : MOST_PATIENCE;
+    windows->patience = windows->patience < MOST_PATIENCE ? 4 * windows->patience : MOST_PATIENCE;
 }
 
 /* Sum a block in the window; false where too many elements are outside. */
