@@ -67,30 +67,16 @@ static TARGET bool look_at_codes(struct float8_sums *sums, const struct float8 *
     _mm512_storeu_si512(largest, largest_signed);
     _mm512_storeu_si512(least, least_signed);
     _mm512_storeu_si512(largest_code, largest_unsigned);
-    struct float8_sums block = {
-        .largest_signed = INT8_MIN, .least_signed = INT8_MAX, .largest_unsigned = 0};
+    struct float8_look look = {
+        .zeros = zeros, .largest_signed = INT8_MIN, .least_signed = INT8_MAX};
     for (int lane = 0; lane < 64; lane++) {
-        block.largest_signed =
-            largest[lane] > block.largest_signed ? largest[lane] : block.largest_signed;
-        block.least_signed = least[lane] < block.least_signed ? least[lane] : block.least_signed;
-        block.largest_unsigned = largest_code[lane] > block.largest_unsigned
-                                     ? largest_code[lane]
-                                     : block.largest_unsigned;
+        look.largest_signed =
+            largest[lane] > look.largest_signed ? largest[lane] : look.largest_signed;
+        look.least_signed = least[lane] < look.least_signed ? least[lane] : look.least_signed;
+        look.largest_unsigned =
+            largest_code[lane] > look.largest_unsigned ? largest_code[lane] : look.largest_unsigned;
     }
-    if (block.largest_signed >= (int)float8->first_nonfinite ||
-        block.largest_unsigned >= 0x80 + (int)float8->first_nonfinite ||
-        (float8->negative_zero_is_nan && block.least_signed == INT8_MIN)) {
-        return false;
-    }
-    sums->zeros += zeros;
-    sums->largest_signed =
-        block.largest_signed > sums->largest_signed ? block.largest_signed : sums->largest_signed;
-    sums->least_signed =
-        block.least_signed < sums->least_signed ? block.least_signed : sums->least_signed;
-    sums->largest_unsigned = block.largest_unsigned > sums->largest_unsigned
-                                 ? block.largest_unsigned
-                                 : sums->largest_unsigned;
-    return true;
+    return float8_take(sums, float8, &look);
 }
 
 TARGET bool llmfp_float8_add_avx512(struct float8_sums *sums, const struct float8 *float8,
