@@ -164,25 +164,29 @@ static void add_16_bits(const struct float16_windowed *windowed, struct llmfp_mo
 void llmfp_add_f16(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
     struct float16_windowed windowed = {&f16, WINDOW16_BINADES_F16, -24, NULL};
-#if defined(__x86_64__)
     static const struct window16_kernels *const kernels[LLMFP_N_ISAS] = {
+#if defined(__x86_64__)
         [LLMFP_ISA_AVX512] = &llmfp_window16_f16_avx512,
         [LLMFP_ISA_AVX2] = &llmfp_window16_f16_avx2,
+#elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        [LLMFP_ISA_NEON] = &llmfp_window16_f16_neon,
+#endif
     };
     windowed.kernels = kernels[llmfp_isa_chosen()];
-#endif
     add_16_bits(&windowed, moments, elements);
 }
 
 void llmfp_add_bf16(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
     struct float16_windowed windowed = {&bf16, WINDOW16_BINADES_BF16, -133, NULL};
-#if defined(__x86_64__)
     static const struct window16_kernels *const kernels[LLMFP_N_ISAS] = {
+#if defined(__x86_64__)
         [LLMFP_ISA_AVX512] = &llmfp_window16_bf16_avx512,
         [LLMFP_ISA_AVX2] = &llmfp_window16_bf16_avx2,
+#elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+        [LLMFP_ISA_NEON] = &llmfp_window16_bf16_neon,
+#endif
     };
     windowed.kernels = kernels[llmfp_isa_chosen()];
-#endif
     add_16_bits(&windowed, moments, elements);
 }

@@ -78,6 +78,9 @@ extern const struct window16_kernels llmfp_window16_bf16_avx512;
 extern const struct window16_kernels llmfp_window16_f16_avx512;
 extern const struct window16_kernels llmfp_window16_bf16_avx2;
 extern const struct window16_kernels llmfp_window16_f16_avx2;
+#elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+extern const struct window16_kernels llmfp_window16_bf16_neon;
+extern const struct window16_kernels llmfp_window16_f16_neon;
 #endif
 
 #endif
