@@ -1,6 +1,7 @@
 /* window16_avx512.c - 32 elements at a time with AVX-512. See window16.h for the bounds. */
 #if defined(__x86_64__)
 
+#include "lanes512.h"
 #include "window16.h"
 
 #include <immintrin.h>
@@ -65,8 +66,8 @@ INLINE void finish(const struct lanes *lanes, float magic, size_t n, struct wind
     const __m512i even_sum = _mm512_srai_epi64(_mm512_slli_epi64(sum, 32), 32);
     const __m512i squares = _mm512_add_epi64(squares_of(lanes->even, even_sum, k, n),
                                              squares_of(lanes->odd, odd_sum, k, n));
-    sums->sum += _mm512_reduce_add_epi64(_mm512_add_epi64(even_sum, odd_sum));
-    sums->squares += (uint64_t)_mm512_reduce_add_epi64(squares);
+    sums->sum += (int64_t)sum_of_lanes(_mm512_add_epi64(even_sum, odd_sum));
+    sums->squares += sum_of_lanes(squares);
 }
 
 /* Elements outside the window: count zeros, hand the others out, and leave zeros in their
@@ -145,8 +146,8 @@ INLINE void add_half(struct wide_lanes *lanes, int set, __m256 x, __m512d magic)
 
 INLINE uint64_t total_of(const __m512i *lanes)
 {
-    return (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(
-        _mm512_add_epi64(lanes[0], lanes[1]), _mm512_add_epi64(lanes[2], lanes[3])));
+    return sum_of_lanes(_mm512_add_epi64(_mm512_add_epi64(lanes[0], lanes[1]),
+                                         _mm512_add_epi64(lanes[2], lanes[3])));
 }
 
 INLINE void finish_wide(struct window16_wide *window, const struct wide_lanes *lanes, uint64_t n,

@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "lanes512.h"
 #include "window64.h"
 
 #define TARGET __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512ifma,popcnt")))
@@ -32,8 +33,8 @@ INLINE void add_product(struct products *products, __m512i a, __m512i b)
 /* The sum of a b from that of (2^51 + a) (2^51 + b), where the sum of a + b is known. */
 INLINE llmfp_i128 total_of(const struct products *products, size_t n, llmfp_i128 sum)
 {
-    const llmfp_i128 low = (llmfp_i128)(uint64_t)_mm512_reduce_add_epi64(products->low);
-    const llmfp_i128 high = (llmfp_i128)(uint64_t)_mm512_reduce_add_epi64(products->high);
+    const llmfp_i128 low = (llmfp_i128)sum_of_lanes(products->low);
+    const llmfp_i128 high = (llmfp_i128)sum_of_lanes(products->high);
     return low + high * ((llmfp_i128)1 << 52) - sum * ((llmfp_i128)1 << OFFSET_BITS) -
            (llmfp_i128)n * ((llmfp_i128)1 << (2 * OFFSET_BITS));
 }
@@ -43,7 +44,7 @@ INLINE int64_t sum_of(__m512i patterns, size_t n, double magic)
 {
     uint64_t k;
     memcpy(&k, &magic, sizeof k);
-    return (int64_t)((uint64_t)_mm512_reduce_add_epi64(patterns) - n * k);
+    return (int64_t)(sum_of_lanes(patterns) - n * k);
 }
 
 /* Elements below the window: count zeros, hand the others out, and leave zeros in their
@@ -54,7 +55,7 @@ INLINE __m512i set_aside(__m512i pattern, __mmask8 below, uint64_t *zeros, unsig
         _mm512_mask_testn_epi64_mask(below, pattern, _mm512_set1_epi64(INT64_MAX));
     const __mmask8 out = (__mmask8)(below & ~zero);
     _mm512_storeu_si512(*outside, _mm512_maskz_compress_epi64(out, pattern));
-    *outside += 8 * (unsigned)__builtin_popcount(out);
+    *outside += 8 * (size_t)__builtin_popcount(out);
     *zeros += (unsigned)__builtin_popcount(zero);
     return _mm512_maskz_mov_epi64((__mmask8)~below, pattern);
 }

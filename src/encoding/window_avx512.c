@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "lanes512.h"
 #include "window.h"
 
 #define TARGET                                                                                     \
@@ -41,12 +42,9 @@ INLINE void collect_lanes(struct window *window, const struct lanes *lanes, uint
 {
     uint64_t k;
     memcpy(&k, &magic, sizeof k);
-    const uint64_t sum =
-        (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(lanes->sum[0], lanes->sum[1]));
-    const uint64_t low =
-        (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(lanes->low[0], lanes->low[1]));
-    const uint64_t high =
-        (uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(lanes->high[0], lanes->high[1]));
+    const uint64_t sum = sum_of_lanes(_mm512_add_epi64(lanes->sum[0], lanes->sum[1]));
+    const uint64_t low = sum_of_lanes(_mm512_add_epi64(lanes->low[0], lanes->low[1]));
+    const uint64_t high = sum_of_lanes(_mm512_add_epi64(lanes->high[0], lanes->high[1]));
     const llmfp_u128 unit = (llmfp_u128)1 << 52;
     window->sum = (int64_t)(sum - n * k);
     window->squares =
@@ -61,7 +59,7 @@ INLINE __m512i set_aside(__m512i pattern, __mmask16 below, uint64_t *zeros, unsi
         _mm512_mask_testn_epi32_mask(below, pattern, _mm512_set1_epi32(INT32_MAX));
     const __mmask16 out = (__mmask16)(below & ~zero);
     _mm512_storeu_si512(*outside, _mm512_maskz_compress_epi32(out, pattern));
-    *outside += 4 * (unsigned)__builtin_popcount(out);
+    *outside += 4 * (size_t)__builtin_popcount(out);
     *zeros += (unsigned)__builtin_popcount(zero);
     return _mm512_maskz_mov_epi32((__mmask16)~below, pattern);
 }
