@@ -45,9 +45,7 @@ add_codes(struct lanes *lanes, const struct float8_tables *tables, const unsigne
     }
 }
 
-/* False where a code is infinite or NaN. */
-static TARGET bool look_at_codes(struct float8_sums *sums, const struct float8 *float8,
-                                 const unsigned char *bytes, size_t n)
+static TARGET struct float8_look look_at_codes(const unsigned char *bytes, size_t n)
 {
     const __m512i magnitude_bits = _mm512_set1_epi8(0x7F);
     __m512i largest_signed = _mm512_set1_epi8(INT8_MIN);
@@ -76,29 +74,45 @@ static TARGET bool look_at_codes(struct float8_sums *sums, const struct float8 *
         look.largest_unsigned =
             largest_code[lane] > look.largest_unsigned ? largest_code[lane] : look.largest_unsigned;
     }
-    return float8_take(sums, float8, &look);
+    return look;
 }
 
 TARGET bool llmfp_float8_add_avx512(struct float8_sums *sums, const struct float8 *float8,
                                     const struct float8_tables *tables, const unsigned char *bytes,
                                     size_t n)
 {
-    if (!look_at_codes(sums, float8, bytes, n)) {
+    const struct float8_look look = look_at_codes(bytes, n);
+    if (!float8_take(sums, float8, &look)) {
         return false;
     }
+    /* Classes above the largest code are empty. */
+    int n_classes = tables->n_classes;
+    while (n_classes > 1 && tables->value[n_classes - 1][float8_most(&look)] == 0) {
+        n_classes--;
+    }
     struct lanes lanes;
-    switch (tables->n_classes) { /* constants, so that the lanes stay in registers */
+    switch (n_classes) { /* constants, so that the lanes stay in registers */
+    case 1:
+    case 2:
+        n_classes = 2;
+        add_codes(&lanes, tables, bytes, n, 2);
+        break;
+    case 3:
+        add_codes(&lanes, tables, bytes, n, 3);
+        break;
     case 4:
         add_codes(&lanes, tables, bytes, n, 4);
         break;
+    case 5:
     case 6:
+        n_classes = 6;
         add_codes(&lanes, tables, bytes, n, 6);
         break;
     default:
-        add_codes(&lanes, tables, bytes, n, tables->n_classes);
+        add_codes(&lanes, tables, bytes, n, n_classes);
         break;
     }
-    for (int k = 0; k < tables->n_classes; k++) {
+    for (int k = 0; k < n_classes; k++) {
         sums->sum[k] += _mm512_reduce_add_epi32(lanes.sum[k]);
         sums->squares[k] += (uint64_t)_mm512_reduce_add_epi32(lanes.squares[k]);
     }
