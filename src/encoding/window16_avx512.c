@@ -105,7 +105,12 @@ INLINE size_t add(bool bf16, const struct window16 *window, const unsigned char 
         }
         __m512 a;
         __m512 b;
-        to_floats(bf16, x, &a, &b);
+        if (!bf16 && out == 0) { /* conversions from memory are cheaper */
+            a = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)(bytes + 2 * i)));
+            b = _mm512_cvtph_ps(_mm256_loadu_si256((const __m256i_u *)(bytes + 2 * i + 32)));
+        } else {
+            to_floats(bf16, x, &a, &b);
+        }
         add_floats(&lanes_a, a, magic);
         add_floats(&lanes_b, b, magic);
     }
