@@ -23,7 +23,7 @@ RANKS = 3
 # Reading: a checkpoint may fail alone (3), and what is read first decides about usage (2).
 READING = ("open", "stat", "fstat", "pread", "end_pread", "opendir")
 # Without these the program goes on.
-HARMLESS = ("short_pread", "short_pwrite", "mmap", "flock")
+HARMLESS = ("short_pread", "short_pwrite", "mmap", "madvise", "flock")
 
 
 def digest(path):
