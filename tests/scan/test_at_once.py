@@ -3,7 +3,6 @@ whatever it was told to do, and the first is not disturbed.
 
 The first one is slow (LLMFP_SCAN_FAULTS, with a delay at each read).
 """
-import hashlib
 import os
 import sys
 import time
@@ -17,11 +16,6 @@ import shapes  # noqa: E402
 
 SLOWLY = {"LLMFP_FAULT_DELAY": "pread:20000"}
 QUIET = ["--progress=none", "--summary=none", "--io=pread", "--chunk=4K"]
-
-
-def digest(path):
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
 
 
 class AtOnce(program.ScanCase):
@@ -39,7 +33,7 @@ class AtOnce(program.ScanCase):
     def second_is_refused(self, first_mode, ranks):
         done = program.run(["-o", "out.h5", "--overwrite", *QUIET, "old.txt"], None, self.folder)
         self.equal(done.status, 0, done.tell())
-        before = digest(self.path("out.h5"))
+        before = harness.digest(self.path("out.h5"))
         first = program.start(["-o", "out.h5", first_mode, *QUIET, "manifest.txt"], ranks,
                               self.folder, SLOWLY)
         end = time.monotonic() + 30
@@ -55,7 +49,7 @@ class AtOnce(program.ScanCase):
                 self.equal(len(again.errors()), 1, again.tell())
                 self.check("in use" in again.errors()[0] and "out.h5.journal" in again.errors()[0],
                            again.tell())
-                self.equal(digest(self.path("out.h5")), before, "the old results have changed")
+                self.equal(harness.digest(self.path("out.h5")), before, "the old results have changed")
         out, err = program.finish(first, 60)
         self.equal(first.returncode, 0, f"{out}\n{err}")
         results.equal(self, self.path("whole.h5"), self.path("out.h5"), ())
