@@ -1,9 +1,11 @@
 """Two scans into one results file at once: the second is refused before it reads anything,
 whatever it was told to do, and the first is not disturbed.
 
-The first one is slow (LLMFP_SCAN_FAULTS, with a delay at each read).
+The first one is slow (LLMFP_SCAN_FAULTS, with a delay at each read), and its ranks are halted
+in the middle.
 """
 import os
+import signal
 import sys
 import time
 
@@ -40,16 +42,21 @@ class AtOnce(program.ScanCase):
         while not os.path.exists(self.path("out.h5.journal")) and time.monotonic() < end:
             time.sleep(0.02)
         time.sleep(0.2)
+        halted = program.ranks_of(first)
+        self.check(halted and first.poll() is None, "the first scan was over too soon")
+        for pid in halted:
+            os.kill(pid, signal.SIGSTOP)
         for mode in ("--append", "--overwrite", "--resume", None):
             for manifest in ("second.txt", "manifest.txt"):
                 again = program.run(["-o", "out.h5", *([mode] if mode else []), *QUIET, manifest],
                                     ranks, self.folder, valid=False)
-                self.check(first.poll() is None, "the first scan was over too soon")
                 self.equal(again.status, 2, again.tell())
                 self.equal(len(again.errors()), 1, again.tell())
                 self.check("in use" in again.errors()[0] and "out.h5.journal" in again.errors()[0],
                            again.tell())
                 self.equal(harness.digest(self.path("out.h5")), before, "the old results have changed")
+        for pid in halted:
+            os.kill(pid, signal.SIGCONT)
         out, err = program.finish(first, 60)
         self.equal(first.returncode, 0, f"{out}\n{err}")
         results.equal(self, self.path("whole.h5"), self.path("out.h5"), ())
