@@ -238,6 +238,30 @@ static void every_pattern(void)
     }
 }
 
+/* All mantissas full and all signs alike, in the highest binade or a few below: sums of
+ * blocks come as near to their bounds as they can. */
+static void largest_sums(void)
+{
+    static const int mantissa_bits[N_FLOATS] = {52, 23, 10, 7, 3, 2, 3, 2};
+    static const int most_below[] = {0, 7, 11, 14, 15, 18, 27, 43, 47};
+    for (int f = 0; f < N_FLOATS; f++) {
+        const int size = llmfp_encoding(floats[f])->block_bytes;
+        const int exponent_bits = 8 * size - 1 - mantissa_bits[f];
+        const int top = (1 << (exponent_bits - 1)) + (size > 1 ? 8 : 0);
+        for (size_t b = 0; b < sizeof most_below / sizeof most_below[0]; b++) {
+            for (size_t i = 0; i < MOST_ELEMENTS; i++) {
+                int exponent = i % 4 != 0 ? top : top - (int)(i / 4 % 2) * most_below[b];
+                exponent = exponent < 1 ? 1 : exponent;
+                const uint64_t pattern = UINT64_C(1) << (8 * size - 1) |
+                                         (uint64_t)exponent << mantissa_bits[f] |
+                                         ((UINT64_C(1) << mantissa_bits[f]) - 1);
+                memcpy(buffer + i * (size_t)size, &pattern, (size_t)size);
+            }
+            compare(floats[f], buffer, MOST_ELEMENTS, "largest sums");
+        }
+    }
+}
+
 /* Where the environment says so (emulators), a set must be there, and not go untested. */
 static void sets_are_there(void)
 {
@@ -284,6 +308,10 @@ static void patterns(void)
 {
     with_buffer(every_pattern);
 }
+static void bounds(void)
+{
+    with_buffer(largest_sums);
+}
 
-TEST_PROGRAM("kernels", TEST(classes), TEST(tails), TEST(patterns), TEST(sets_are_there),
-             TEST(names_are_checked))
+TEST_PROGRAM("kernels", TEST(classes), TEST(tails), TEST(patterns), TEST(bounds),
+             TEST(sets_are_there), TEST(names_are_checked))
