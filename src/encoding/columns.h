@@ -13,7 +13,7 @@
 #include "integer_groups.h"
 
 enum {
-    COLUMNS = 256,
+    COLUMNS = 512,
     COLUMNS_HALF = COLUMNS / 2,
     /* Codes of a column between two calls of `finish`: bytes count the ones that equal the
      * zero point, in 4 places where words hold codes of one column, in one elsewhere. */
@@ -57,7 +57,7 @@ typedef void columns_finish(struct column_sums *sums, const struct columns *colu
                             size_t n, unsigned count, enum llmfp_encoding_id scales);
 
 struct columns_kernels {
-    /* n <= COLUMNS columns of 32-bit words, which hold 32 / bits codes of a column each; 2, 4
+    /* n <= COLUMNS_HALF columns of 32-bit words, which hold 32 / bits codes of a column each; 2, 4
      * or 8 bits. Rows lie `stride` bytes apart; codes of a byte times rows: at most
      * COLUMNS_MOST_IN_BYTE. */
     void (*add_words)(struct columns *columns, const unsigned char *bytes, size_t stride,

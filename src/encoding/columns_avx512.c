@@ -211,35 +211,73 @@ struct strip {
     __m512i largest[2];
 };
 
+/* Rows that are added at once: few lines of memory whose addresses collide in a cache. */
+enum { STRIP_BYTES = 64, STRIPS = COLUMNS_HALF / STRIP_BYTES, STRIP_ROWS = 16 };
+
 INLINE __m512i nibbles(__m512i bytes, unsigned half)
 {
     const __m512i four = _mm512_set1_epi8(15);
     return _mm512_and_si512(half == 0 ? bytes : _mm512_srli_epi16(bytes, 4), four);
 }
 
-INLINE void look(struct strip *strip, __m512i row, const __m512i zero_point[2])
+/* Zeros and extremes. */
+INLINE void look_at_rows(struct strip *strip, const unsigned char *bytes, size_t stride,
+                         size_t n_rows, __mmask64 present, const uint8_t *zero_points)
 {
-    for (unsigned half = 0; half < 2; half++) {
-        const __m512i q = nibbles(row, half);
-        strip->zeros[half] =
-            _mm512_mask_add_epi8(strip->zeros[half], _mm512_cmpeq_epi8_mask(q, zero_point[half]),
-                                 strip->zeros[half], _mm512_set1_epi8(1));
-        strip->least[half] = _mm512_min_epu8(strip->least[half], q);
-        strip->largest[half] = _mm512_max_epu8(strip->largest[half], q);
+    const __m512i ones = _mm512_set1_epi8(1);
+    const __m512i zero_point[2] = {_mm512_loadu_si512(zero_points),
+                                   _mm512_loadu_si512(zero_points + COLUMNS_HALF)};
+    struct strip s = *strip; /* in registers */
+    for (size_t r = 0; r < n_rows; r++) {
+        const __m512i row = _mm512_maskz_loadu_epi8(present, bytes + r * stride);
+        for (unsigned half = 0; half < 2; half++) {
+            const __m512i q = nibbles(row, half);
+            const __mmask64 equal = _mm512_cmpeq_epi8_mask(q, zero_point[half]);
+            s.zeros[half] = _mm512_mask_add_epi8(s.zeros[half], equal, s.zeros[half], ones);
+            s.least[half] = _mm512_min_epu8(s.least[half], q);
+            s.largest[half] = _mm512_max_epu8(s.largest[half], q);
+        }
     }
+    memcpy(strip->zeros, s.zeros, sizeof s.zeros);
+    memcpy(strip->least, s.least, sizeof s.least);
+    memcpy(strip->largest, s.largest, sizeof s.largest);
 }
 
-INLINE void add_rows(struct strip *strip, const __m512i row[4])
+INLINE void add_four_rows(struct strip *s, const __m512i row[4])
 {
     __m512i words[4];
     transpose(row, words);
     for (unsigned half = 0; half < 2; half++) {
         for (int j = 0; j < 4; j++) {
             const __m512i q = nibbles(words[j], half);
-            strip->sum[half][j] = _mm512_dpbusd_epi32(strip->sum[half][j], q, _mm512_set1_epi8(1));
-            strip->squares[half][j] = _mm512_dpbusd_epi32(strip->squares[half][j], q, q);
+            s->sum[half][j] = _mm512_dpbusd_epi32(s->sum[half][j], q, _mm512_set1_epi8(1));
+            s->squares[half][j] = _mm512_dpbusd_epi32(s->squares[half][j], q, q);
         }
     }
+}
+
+/* Sums, and sums of squares. Rows that are missing in a transposition are 0, and add nothing. */
+INLINE void add_rows(struct strip *strip, const unsigned char *bytes, size_t stride, size_t n_rows,
+                     __mmask64 present)
+{
+    const __m512i none = _mm512_setzero_si512();
+    struct strip s = *strip; /* in registers */
+    size_t r = 0;
+    for (; r + 4 <= n_rows; r += 4) {
+        const unsigned char *from = bytes + r * stride;
+        const __m512i row[4] = {_mm512_maskz_loadu_epi8(present, from),
+                                _mm512_maskz_loadu_epi8(present, from + stride),
+                                _mm512_maskz_loadu_epi8(present, from + 2 * stride),
+                                _mm512_maskz_loadu_epi8(present, from + 3 * stride)};
+        add_four_rows(&s, row);
+    }
+    for (; r < n_rows; r++) {
+        const __m512i row[4] = {_mm512_maskz_loadu_epi8(present, bytes + r * stride), none, none,
+                                none};
+        add_four_rows(&s, row);
+    }
+    memcpy(strip->sum, s.sum, sizeof s.sum);
+    memcpy(strip->squares, s.squares, sizeof s.squares);
 }
 
 INLINE void put_strip(struct columns *columns, size_t first, const struct strip *strip, size_t half)
@@ -247,9 +285,9 @@ INLINE void put_strip(struct columns *columns, size_t first, const struct strip 
     const size_t c = half * COLUMNS_HALF + first;
     put_quarters(columns->sum + c, strip->sum[half]);
     put_quarters(columns->squares + c, strip->squares[half]);
-    uint8_t zeros[64];
+    uint8_t zeros[STRIP_BYTES];
     _mm512_storeu_si512(zeros, strip->zeros[half]);
-    for (size_t i = 0; i < 64; i += VECTOR) {
+    for (size_t i = 0; i < STRIP_BYTES; i += VECTOR) {
         const __m128i some = _mm_loadu_si128((const __m128i *)(const void *)(zeros + i));
         _mm512_storeu_si512(columns->zeros + c + i, _mm512_cvtepu8_epi32(some));
     }
@@ -260,33 +298,25 @@ INLINE void put_strip(struct columns *columns, size_t first, const struct strip 
 static TARGET void add_nibbles(struct columns *columns, const unsigned char *bytes, size_t stride,
                                size_t n_rows, size_t n)
 {
-    const __m512i none = _mm512_setzero_si512();
-    for (size_t first = 0; first < n; first += 64) {
-        const __mmask64 present = n - first < 64 ? (UINT64_C(1) << (n - first)) - 1 : UINT64_MAX;
-        const unsigned char *from = bytes + first;
-        struct strip strip;
-        memset(&strip, 0, sizeof strip);
-        strip.least[0] = strip.least[1] = _mm512_set1_epi8(-1);
-        const __m512i zero_point[2] = {
-            _mm512_loadu_si512(columns->zero_point + first),
-            _mm512_loadu_si512(columns->zero_point + COLUMNS_HALF + first)};
-        size_t r = 0;
-        for (; r + 4 <= n_rows; r += 4) {
-            __m512i row[4];
-            for (size_t k = 0; k < 4; k++) {
-                row[k] = _mm512_maskz_loadu_epi8(present, from + (r + k) * stride);
-                look(&strip, row[k], zero_point);
-            }
-            add_rows(&strip, row);
+    struct strip strips[STRIPS];
+    memset(strips, 0, sizeof strips);
+    for (size_t i = 0; i < STRIPS; i++) {
+        strips[i].least[0] = strips[i].least[1] = _mm512_set1_epi8(-1);
+    }
+    for (size_t r = 0; r < n_rows; r += STRIP_ROWS) {
+        const size_t rows = n_rows - r < STRIP_ROWS ? n_rows - r : STRIP_ROWS;
+        for (size_t first = 0; first < n; first += STRIP_BYTES) {
+            const __mmask64 present =
+                n - first < STRIP_BYTES ? (UINT64_C(1) << (n - first)) - 1 : UINT64_MAX;
+            const unsigned char *from = bytes + r * stride + first;
+            struct strip *strip = &strips[first / STRIP_BYTES];
+            add_rows(strip, from, stride, rows, present);
+            look_at_rows(strip, from, stride, rows, present, columns->zero_point + first);
         }
-        for (; r < n_rows; r++) { /* zeros add nothing */
-            const __m512i row[4] = {_mm512_maskz_loadu_epi8(present, from + r * stride), none, none,
-                                    none};
-            look(&strip, row[0], zero_point);
-            add_rows(&strip, row);
-        }
-        put_strip(columns, first, &strip, 0);
-        put_strip(columns, first, &strip, 1);
+    }
+    for (size_t first = 0; first < n; first += STRIP_BYTES) {
+        put_strip(columns, first, &strips[first / STRIP_BYTES], 0);
+        put_strip(columns, first, &strips[first / STRIP_BYTES], 1);
     }
 }
 

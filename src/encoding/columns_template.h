@@ -35,7 +35,7 @@ INLINE void take_lanes(struct columns *columns, size_t first, const struct lanes
     }
 }
 
-_Static_assert((int)LANES == 4 * (int)COLUMNS, "a lane for each byte of a word");
+_Static_assert((int)LANES == 4 * (int)COLUMNS_HALF, "a lane for each byte of a word");
 
 static TARGET void add_words(struct columns *columns, const unsigned char *bytes, size_t stride,
                              size_t n_rows, size_t n, unsigned bits)

@@ -20,7 +20,7 @@
 #include "columns.h"
 #include "kernels.h"
 
-enum { MOST_BAND_ROWS = 32, MOST_BANDS = 256, MIXED = -1 };
+enum { TILE = COLUMNS_HALF, MOST_BAND_ROWS = 32, MOST_BANDS = 256, MIXED = -1 };
 
 struct task {
     const struct llmfp_sides *sides;
@@ -79,7 +79,7 @@ static int64_t group_of_band(const struct task *task, uint64_t band)
     return group;
 }
 
-/* Zero points and scales of n <= COLUMNS outputs of a group. */
+/* Zero points and scales of n <= TILE outputs of a group. */
 static void set_columns(const struct task *task, struct columns *columns, uint64_t group,
                         uint64_t output, size_t n)
 {
@@ -181,17 +181,17 @@ static void add_mixed_bands(const struct task *task, uint64_t band, size_t n_ban
 {
     struct grouped_input grouped[MOST_BANDS * 16]; /* 2 bits: 16 inputs of a band */
     const size_t n_inputs = sort_inputs(task, band, n_bands, grouped);
-    for (uint64_t c = 0; c < n; c += COLUMNS) {
+    for (uint64_t c = 0; c < n; c += TILE) {
         add_inputs(task, grouped, n_inputs, output + c, bytes + 4 * c,
-                   n - c < COLUMNS ? (size_t)(n - c) : COLUMNS);
+                   n - c < TILE ? (size_t)(n - c) : TILE);
     }
 }
 
 /* ---- 3 bits ---- */
 
-/* The codes of one band, one byte each: [band_rows][COLUMNS]. */
+/* The codes of one band, one byte each: [band_rows][TILE]. */
 static void unpack(const struct task *task, const unsigned char *bytes, size_t n,
-                   unsigned char codes[MOST_BAND_ROWS][COLUMNS])
+                   unsigned char codes[MOST_BAND_ROWS][TILE])
 {
     const size_t stride = 4 * (size_t)task->outputs;
     const uint64_t mask = (1U << task->bits) - 1;
@@ -211,7 +211,7 @@ static void unpack(const struct task *task, const unsigned char *bytes, size_t n
 static void add_band(const struct task *task, uint64_t band, uint64_t output,
                      const unsigned char *bytes, size_t n)
 {
-    unsigned char codes[MOST_BAND_ROWS][COLUMNS];
+    unsigned char codes[MOST_BAND_ROWS][TILE];
     unpack(task, bytes, n, codes);
     struct lanes lanes;
     struct columns columns;
@@ -224,7 +224,7 @@ static void add_band(const struct task *task, uint64_t band, uint64_t output,
         set_columns(task, &columns, (uint64_t)group, output, n);
         memcpy(lanes.zero_point, columns.zero_point, n);
         lanes_reset(&lanes, n);
-        lanes_add(&lanes, codes[r], COLUMNS, end - r, n, 0, task->bits);
+        lanes_add(&lanes, codes[r], TILE, end - r, n, 0, task->bits);
         for (size_t c = 0; c < n; c++) {
             columns.sum[c] = lanes.sum[c];
             columns.squares[c] = lanes.squares[c];
@@ -262,8 +262,8 @@ static void add_bands(const struct task *task, uint64_t band, uint64_t n_bands, 
         if (group == MIXED && task->bits != 3) {
             add_mixed_bands(task, band, taken, output, n, bytes);
         }
-        for (uint64_t c = 0; c < n && (group != MIXED || task->bits == 3); c += COLUMNS) {
-            const size_t width = n - c < COLUMNS ? (size_t)(n - c) : COLUMNS;
+        for (uint64_t c = 0; c < n && (group != MIXED || task->bits == 3); c += TILE) {
+            const size_t width = n - c < TILE ? (size_t)(n - c) : TILE;
             if (task->bits == 3) {
                 add_band(task, band, output + c, bytes + 4 * c, width);
             } else {

@@ -86,6 +86,13 @@ struct lookup4_table {
     int8_t plane[LOOKUP4_NESTED_PLANES][256];
 };
 
+/* The scales that codes stand for in a nested block, about: an error of 2^-51 of both parts. NaN
+ * where little is left of them, so that others are not 0, and off by less than 2^-30. */
+struct lookup4_nested {
+    double value[256];
+    uint8_t wanted[256]; /* by a closer look: not 0 for NaN, negative, above the threshold */
+};
+
 struct lookup4_kernels {
     void (*count)(struct lookup4_counts *counts, const unsigned char *bytes);
     /* sums[plane][set] += digit * count; planes as in PLAIN_PLANES or NESTED_PLANES. */
@@ -93,11 +100,16 @@ struct lookup4_kernels {
                      const struct lookup4_digits *digits, bool nested);
     /* Digits of F32 scales with exponents from `lowest` (biased, > 0) to lowest +
      * LOOKUP4_WINDOW - 1; those above the threshold are to be looked at. */
-    struct lookup4_fate (*scale)(struct lookup4_digits *digits,
-                                 const uint32_t patterns[LOOKUP4_BATCH], uint32_t lowest,
-                                 float threshold);
+    struct lookup4_fate (*scale)(struct lookup4_digits *digits, const unsigned char *patterns,
+                                 uint32_t lowest, float threshold);
     void (*look_up)(struct lookup4_digits *digits, const struct lookup4_table *table,
                     const unsigned char codes[LOOKUP4_BATCH]);
+    /* The scales nested * outer + offset, for all codes; the threshold is one for them. */
+    void (*nest)(struct lookup4_nested *scales, const double nested[256], double outer,
+                 double offset, double threshold);
+    /* weighed[plane] = sum over sets of weight * sums[plane][set], modulo 2^64. */
+    void (*weigh)(int64_t *weighed, const int32_t (*sums)[LOOKUP4_CODES], int n_planes,
+                  const int64_t weight[LOOKUP4_CODES]);
 };
 
 /* Those of the instruction set that is chosen; NULL: there are none. */

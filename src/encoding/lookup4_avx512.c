@@ -2,6 +2,7 @@
  * products of bit matrices take codes apart into bits, whose populations are counted.   */
 #if defined(__x86_64__)
 #include <immintrin.h>
+#include <math.h>
 
 #include "lookup4.h"
 
@@ -55,16 +56,16 @@ INLINE __m512i pack(const __m512i n[8])
     return _mm512_ternarylogic_epi64(a, b, c, 0xFE);
 }
 
+/* Byte 4 s + r: the count of set s in run r; sets from 8 on are in the second vector. */
+static const uint8_t order_of_sets[64] = {
+    0,  8,  16, 24, 1,  9,  17, 25, 2,  10, 18, 26, 3,  11, 19, 27, 4,  12, 20, 28, 5,  13,
+    21, 29, 6,  14, 22, 30, 7,  15, 23, 31, 64, 72, 80, 88, 65, 73, 81, 89, 66, 74, 82, 90,
+    67, 75, 83, 91, 68, 76, 84, 92, 69, 77, 85, 93, 70, 78, 86, 94, 71, 79, 87, 95};
+
 /* Set s is that of the bits of s. */
 static TARGET void count(struct lookup4_counts *counts, const unsigned char *bytes)
 {
-    uint8_t order[64];
-    for (int set = 0; set < LOOKUP4_CODES; set++) {
-        for (int run = 0; run < 4; run++) { /* sets from 8 on are in the second vector */
-            order[4 * set + run] = (uint8_t)(8 * run + set % 8 + (set < 8 ? 0 : 64));
-        }
-    }
-    const __m512i first = _mm512_loadu_si512(order);
+    const __m512i first = _mm512_loadu_si512(order_of_sets);
     const __m512i second = _mm512_add_epi8(first, _mm512_set1_epi8(32));
     for (size_t i = 0; i < LOOKUP4_BATCH / 8; i++) {
         __m512i p[4];
@@ -101,22 +102,23 @@ INLINE __m512i four_digits(const int8_t *digits)
     return _mm512_set1_epi32(word);
 }
 
+/* Planes `first` to first + n, few enough for compilers to keep all in registers. */
 INLINE void multiply_planes(int32_t (*sums)[LOOKUP4_CODES], const struct lookup4_counts *counts,
-                            const struct lookup4_digits *digits, int n_planes)
+                            const struct lookup4_digits *digits, int first, int n)
 {
-    __m512i sum[LOOKUP4_NESTED_PLANES];
-    for (int k = 0; k < n_planes; k++) {
-        sum[k] = _mm512_loadu_si512(sums[k]);
+    __m512i sum[PLANES];
+    for (int k = 0; k < n; k++) {
+        sum[k] = _mm512_loadu_si512(sums[first + k]);
     }
     for (int i = 0; i < LOOKUP4_BATCH / 4; i++) {
-        const __m512i n = _mm512_load_si512(counts->quad[i]);
-        const int8_t *unit = digits->digit[i / 4] + i % 4 * 4;
-        for (int k = 0; k < n_planes; k++) {
-            sum[k] = _mm512_dpbusd_epi32(sum[k], n, four_digits(unit + k * LOOKUP4_UNIT));
+        const __m512i all = _mm512_load_si512(counts->quad[i]);
+        const int8_t *unit = digits->digit[i / 4] + i % 4 * 4 + first * LOOKUP4_UNIT;
+        for (int k = 0; k < n; k++) {
+            sum[k] = _mm512_dpbusd_epi32(sum[k], all, four_digits(unit + k * LOOKUP4_UNIT));
         }
     }
-    for (int k = 0; k < n_planes; k++) {
-        _mm512_storeu_si512(sums[k], sum[k]);
+    for (int k = 0; k < n; k++) {
+        _mm512_storeu_si512(sums[first + k], sum[k]);
     }
 }
 
@@ -124,9 +126,10 @@ static TARGET void multiply(int32_t (*sums)[LOOKUP4_CODES], const struct lookup4
                             const struct lookup4_digits *digits, bool nested)
 {
     if (nested) {
-        multiply_planes(sums, counts, digits, LOOKUP4_NESTED_PLANES);
+        multiply_planes(sums, counts, digits, 0, 10);
+        multiply_planes(sums, counts, digits, 10, LOOKUP4_NESTED_PLANES - 10);
     } else {
-        multiply_planes(sums, counts, digits, PLANES);
+        multiply_planes(sums, counts, digits, 0, PLANES);
     }
 }
 
@@ -156,7 +159,7 @@ INLINE __m512i squares_of(__m256i numbers)
 }
 
 static TARGET struct lookup4_fate scale(struct lookup4_digits *digits,
-                                        const uint32_t patterns[LOOKUP4_BATCH], uint32_t lowest,
+                                        const unsigned char *patterns, uint32_t lowest,
                                         float threshold)
 {
     const __m512i order = _mm512_loadu_si512(order_of_digits[0]);
@@ -165,7 +168,7 @@ static TARGET struct lookup4_fate scale(struct lookup4_digits *digits,
     struct lookup4_fate fate = {0, 0, 0};
     for (unsigned u = 0; u < LOOKUP4_UNITS; u++) {
         int8_t *to = digits->digit[u];
-        const __m512i bits = _mm512_loadu_si512(patterns + u * LOOKUP4_UNIT);
+        const __m512i bits = _mm512_loadu_si512(patterns + 4 * u * LOOKUP4_UNIT);
         const __m512i shift =
             _mm512_sub_epi32(_mm512_srli_epi32(bits, 23), _mm512_set1_epi32((int)lowest));
         const __mmask16 fits = _mm512_cmplt_epu32_mask(shift, _mm512_set1_epi32(LOOKUP4_WINDOW));
@@ -214,7 +217,42 @@ static TARGET void look_up(struct lookup4_digits *digits, const struct lookup4_t
     }
 }
 
-const struct lookup4_kernels lookup4_avx512 = {count, multiply, scale, look_up};
+static TARGET void nest(struct lookup4_nested *scales, const double nested[256], double outer,
+                        double offset, double threshold)
+{
+    const __m512d p = _mm512_set1_pd(outer);
+    const __m512d r = _mm512_set1_pd(offset);
+    const __m512d none = _mm512_setzero_pd();
+    for (size_t i = 0; i < 256; i += 8) {
+        const __m512d part = _mm512_mul_pd(_mm512_loadu_pd(nested + i), p);
+        const __m512d sum = _mm512_add_pd(part, r);
+        const __m512d parts = _mm512_add_pd(_mm512_abs_pd(part), _mm512_abs_pd(r));
+        const __mmask8 sure = _mm512_cmp_pd_mask(
+            _mm512_abs_pd(sum), _mm512_mul_pd(parts, _mm512_set1_pd(0x1p-20)), _CMP_GT_OQ);
+        const __mmask8 within =
+            _mm512_mask_cmp_pd_mask(_mm512_mask_cmp_pd_mask(sure, sum, none, _CMP_GT_OQ), sum,
+                                    _mm512_set1_pd(threshold), _CMP_LT_OQ);
+        _mm512_storeu_pd(scales->value + i, _mm512_mask_mov_pd(_mm512_set1_pd(NAN), sure, sum));
+        _mm_storel_epi64((__m128i *)(void *)(scales->wanted + i),
+                         _mm_movm_epi8((__mmask16)(uint8_t)~within));
+    }
+}
+
+static TARGET void weigh(int64_t *weighed, const int32_t (*sums)[LOOKUP4_CODES], int n_planes,
+                         const int64_t weight[LOOKUP4_CODES])
+{
+    const __m512i low = _mm512_loadu_si512(weight);
+    const __m512i high = _mm512_loadu_si512(weight + 8);
+    for (int k = 0; k < n_planes; k++) {
+        const __m512i all = _mm512_loadu_si512(sums[k]);
+        const __m512i a = _mm512_cvtepi32_epi64(_mm512_castsi512_si256(all));
+        const __m512i b = _mm512_cvtepi32_epi64(_mm512_extracti64x4_epi64(all, 1));
+        weighed[k] = _mm512_reduce_add_epi64(
+            _mm512_add_epi64(_mm512_mullo_epi64(a, low), _mm512_mullo_epi64(b, high)));
+    }
+}
+
+const struct lookup4_kernels lookup4_avx512 = {count, multiply, scale, look_up, nest, weigh};
 #else
 typedef int llmfp_no_avx512_lookup4; /* a translation unit may not be empty */
 #endif

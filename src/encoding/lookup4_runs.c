@@ -187,6 +187,22 @@ static const unsigned char *whole_batch(const unsigned char *bytes, uint64_t n,
     return room;
 }
 
+/* The scales (`size` bytes each) of n runs: where they lie, if there is one for each run of a whole
+ * batch, or gathered, with zeros behind them. */
+static const unsigned char *take_scales(const struct runs *runs, uint64_t run, uint64_t n,
+                                        size_t size, unsigned char *gathered)
+{
+    const unsigned char *scales = runs->lookup->sides->side[0].bytes;
+    if (n == BATCH && runs->per_block == 1) {
+        return scales + size * run;
+    }
+    memset(gathered, 0, BATCH * size);
+    for (uint64_t i = 0; i < n; i++) {
+        memcpy(gathered + i * size, scales + size * ((run + i) / runs->per_block), size);
+    }
+    return gathered;
+}
+
 static uint64_t first_bits(uint64_t n)
 {
     return n < BATCH ? (UINT64_C(1) << n) - 1 : UINT64_MAX;
@@ -197,13 +213,10 @@ static void add_plain_batch(struct runs *runs, int32_t (*planes)[CODES], uint32_
                             const unsigned char *bytes, uint64_t run, uint64_t n)
 {
     unsigned char room[BATCH * LOOKUP4_RUN_BYTES];
-    uint32_t patterns[BATCH] = {0};
+    unsigned char gathered[4 * BATCH];
     struct lookup4_counts counts;
     struct lookup4_digits digits;
-    const unsigned char *scales = runs->lookup->sides->side[0].bytes;
-    for (uint64_t i = 0; i < n; i++) {
-        patterns[i] = llmfp_load_u32(scales + 4 * ((run + i) / runs->per_block));
-    }
+    const unsigned char *patterns = take_scales(runs, run, n, 4, gathered);
     struct lookup4_fate fate = runs->kernels->scale(&digits, patterns, lowest, runs->threshold);
     fate.zero &= first_bits(n);
     fate.odd &= first_bits(n);
@@ -297,16 +310,10 @@ static bool prepare_nested(struct runs *runs)
     return true;
 }
 
-/* The scales that a nested block's codes stand for, about: an error of 2^-51 of both parts.
- * NaN where little is left of them, so that others are not 0, and off by less than 2^-30. */
-static void set_scales(const struct runs *runs, double outer, double offset, double scales[256])
+/* A margin for what nested scales are off. */
+static double nested_threshold(const struct runs *runs)
 {
-    for (int c = 0; c < 256; c++) {
-        const double part = runs->nested[c] * outer;
-        const double sum = part + offset;
-        const bool sure = fabs(sum) > 0x1p-20 * (fabs(part) + fabs(offset));
-        scales[c] = sure ? sum : NAN;
-    }
+    return (double)runs->threshold * (1 - 0x1p-20);
 }
 
 struct nested_sums {
@@ -316,10 +323,10 @@ struct nested_sums {
     struct llmfp_moments *squares; /* kept as a sum, since terms have signs */
 };
 
-/* Sums over codes of weights times planes, a weight below 2^32: at most 2^31 times the 2^21
- * (256 runs of 64 codes and a digit) of a plane. */
-static void weigh(const struct nested_sums *sums, const int64_t weight[CODES],
-                  int64_t weighed[LOOKUP4_NESTED_PLANES])
+/* Sums over codes of weights times planes `first` to `end`. A weight is at most 2^31: sums are at
+ * most 2^31 times the 2^21 (256 runs of 64 codes and a digit) of a plane. */
+static void weigh(const struct runs *runs, const struct nested_sums *sums,
+                  const int64_t weight[CODES], int first, int end, int64_t *weighed)
 {
     int64_t of_sets[CODES];
     memcpy(of_sets, weight, sizeof of_sets);
@@ -330,13 +337,7 @@ static void weigh(const struct nested_sums *sums, const int64_t weight[CODES],
             }
         }
     }
-    for (int k = 0; k < LOOKUP4_NESTED_PLANES; k++) {
-        int64_t sum = 0;
-        for (int set = 0; set < CODES; set++) {
-            sum += of_sets[set] * sums->planes[k][set];
-        }
-        weighed[k] = sum;
-    }
+    runs->kernels->weigh(weighed + first, sums->planes + first, end - first, of_sets);
 }
 
 /* factor * (n digits) * 2^exponent; |factor| < 2^48. Four digits: below 2^(52 + 25). */
@@ -379,18 +380,19 @@ static void flush_nested(const struct runs *runs, struct nested_sums *sums)
         zero[c] = runs->value[c] == 0;
         one[c] = 1;
     }
-    weigh(sums, one, digits);
+    weigh(runs, sums, one, 3 * DIGITS, LOOKUP4_NESTED_PLANES, digits);
     const int64_t n = digits[3 * DIGITS];
-    weigh(sums, zero, digits);
+    weigh(runs, sums, zero, 3 * DIGITS, LOOKUP4_NESTED_PLANES, digits);
     llmfp_moments_add_counts(lookup->moments, (uint64_t)n, (uint64_t)digits[3 * DIGITS], 0);
-    weigh(sums, runs->value, digits);
+    weigh(runs, sums, runs->value, 0, DIGITS, digits);
+    weigh(runs, sums, runs->value, 3 * DIGITS, LOOKUP4_NESTED_PLANES, digits);
     add_digits(lookup->moments, sums->outer.mantissa, digits, DIGITS,
                runs->unit + sums->outer.exponent + runs->nested_unit);
     add_digits(lookup->moments, sums->offset.mantissa, digits + 3 * DIGITS, 1,
                runs->unit + sums->offset.exponent);
-    weigh(sums, low, digits);
+    weigh(runs, sums, low, 0, LOOKUP4_NESTED_PLANES, digits);
     add_nested_squares(runs, sums, digits, 0);
-    weigh(sums, high, digits);
+    weigh(runs, sums, high, 0, LOOKUP4_NESTED_PLANES, digits);
     add_nested_squares(runs, sums, digits, PART);
 }
 
@@ -404,20 +406,23 @@ static void clear_counts(struct lookup4_counts *counts, uint64_t which)
     }
 }
 
-static void add_nested_batch(struct runs *runs, struct nested_sums *sums, const double scales[256],
-                             const unsigned char *bytes, uint64_t run, uint64_t n)
+static void add_nested_batch(struct runs *runs, struct nested_sums *sums,
+                             const struct lookup4_nested *scales, const unsigned char *bytes,
+                             uint64_t run, uint64_t n)
 {
     unsigned char room[BATCH * LOOKUP4_RUN_BYTES];
-    unsigned char codes[BATCH] = {0};
+    unsigned char gathered[BATCH];
     struct lookup4_counts counts;
     struct lookup4_digits digits;
     struct lookup4_fate fate = {0, 0, 0};
-    const unsigned char *nested = runs->lookup->sides->side[0].bytes;
-    /* A margin for what `scales` are off. */
-    const double threshold = (double)runs->threshold * (1 - 0x1p-20);
+    const unsigned char *codes = take_scales(runs, run, n, 1, gathered);
+    const double threshold = nested_threshold(runs);
+    unsigned any = 0;
     for (uint64_t i = 0; i < n; i++) {
-        codes[i] = nested[(run + i) / runs->per_block];
-        const double scale = scales[codes[i]];
+        any |= scales->wanted[codes[i]];
+    }
+    for (uint64_t i = 0; i < n && any != 0; i++) {
+        const double scale = scales->value[codes[i]];
         const bool within = scale > 0 && scale < threshold;
         fate.look |= (uint64_t)!within << i;
         fate.odd |= (uint64_t)isnan(scale) << i;
@@ -434,16 +439,18 @@ static void add_nested_block(struct runs *runs, struct nested_sums *sums, uint64
                              const unsigned char *bytes, uint64_t run, uint64_t n)
 {
     enum { MOST = 256 };
-    double scales[256];
+    struct lookup4_nested scales;
     sums->outer = side_scale_at(runs->lookup->sides, 3, nested_block);
-    set_scales(runs,
-               sums->outer.finite ? ldexp((double)sums->outer.mantissa, sums->outer.exponent) : NAN,
-               ldexp((double)sums->offset.mantissa, sums->offset.exponent), scales);
+    const double outer =
+        sums->outer.finite ? ldexp((double)sums->outer.mantissa, sums->outer.exponent) : NAN;
+    const double offset = ldexp((double)sums->offset.mantissa, sums->offset.exponent);
+    runs->kernels->nest(&scales, runs->nested, outer, sums->offset.finite ? offset : NAN,
+                        nested_threshold(runs));
     for (uint64_t i = 0; i < n; i += MOST) {
         const uint64_t some = n - i < MOST ? n - i : MOST;
         memset(sums->planes, 0, sizeof sums->planes);
         for (uint64_t k = 0; k < some; k += BATCH) {
-            add_nested_batch(runs, sums, scales, bytes + (i + k) * LOOKUP4_RUN_BYTES, run + i + k,
+            add_nested_batch(runs, sums, &scales, bytes + (i + k) * LOOKUP4_RUN_BYTES, run + i + k,
                              some - k < BATCH ? some - k : BATCH);
         }
         flush_nested(runs, sums);

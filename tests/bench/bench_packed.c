@@ -1,7 +1,8 @@
 /* bench_packed.c - how fast the kernels of quantised weights with scales in other tensors add
  * codes, in GB/s of the codes' bytes, by instruction set, beside memcpy of the same bytes.
  *
- *   bench_packed [MEBIBYTES]     (default: 64)                                   */
+ *   bench_packed [MEBIBYTES [NAME [ISA]]]     (default: 64, all)
+ * NAME is a part of the names of codes, ISA the only instruction set to measure.      */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -209,12 +210,24 @@ static double best_rate(enum llmfp_encoding_id id, const struct llmfp_sides *sid
     return best;
 }
 
+static const char *only_name = "";
+static const char *only_isa = "";
+
+static bool is_wanted(enum llmfp_isa isa)
+{
+    return llmfp_isa_is_supported(isa) &&
+           (only_isa[0] == '\0' || strcmp(only_isa, llmfp_isa_name(isa)) == 0);
+}
+
 static void measure(const char *name, enum llmfp_encoding_id id, const struct llmfp_sides *sides,
                     const unsigned char *bytes, unsigned char *copy, size_t n_bytes)
 {
+    if (strstr(name, only_name) == NULL) {
+        return;
+    }
     printf("%-24s %8.1f", name, best_rate(id, sides, bytes, copy, n_bytes));
     for (int isa = 0; isa < LLMFP_N_ISAS; isa++) {
-        if (llmfp_isa_is_supported((enum llmfp_isa)isa)) {
+        if (is_wanted((enum llmfp_isa)isa)) {
             setenv("LLMFP_ISA", llmfp_isa_name((enum llmfp_isa)isa), 1);
             printf(" %9.2f", best_rate(id, sides, bytes, NULL, n_bytes));
         }
@@ -258,6 +271,8 @@ static void measure_all(const unsigned char *bytes, unsigned char *copy, size_t 
 int main(int argc, char **argv)
 {
     const size_t n_bytes = (argc > 1 ? (size_t)strtoul(argv[1], NULL, 10) : 64) << 20;
+    only_name = argc > 2 ? argv[2] : "";
+    only_isa = argc > 3 ? argv[3] : "";
     unsigned char *bytes = get(n_bytes);
     unsigned char *copy = get(n_bytes);
     for (size_t i = 0; i < n_bytes; i++) {
@@ -265,7 +280,7 @@ int main(int argc, char **argv)
     }
     printf("%-24s %8s", "codes", "memcpy");
     for (int isa = 0; isa < LLMFP_N_ISAS; isa++) {
-        if (llmfp_isa_is_supported((enum llmfp_isa)isa)) {
+        if (is_wanted((enum llmfp_isa)isa)) {
             printf(" %9s", llmfp_isa_name((enum llmfp_isa)isa));
         }
     }
