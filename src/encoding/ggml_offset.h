@@ -1,0 +1,403 @@
+/* ggml_offset.h - blocks with two scales, x = d a q + m' o with unsigned codes q and small
+ * integers a and o for each group (m' = -m in GGUF's K types), eight blocks at a time; see
+ * ggml_lanes.h. Included by ggml_avx2.c and ggml_avx512.c.                x86-64 only. */
+#ifndef LLMFP_GGML_OFFSET_H
+#define LLMFP_GGML_OFFSET_H
+
+#include "ggml_codes.h"
+#include "ggml_lanes.h"
+
+enum { MOST_GROUPS = 16 };
+
+/* What one type is, known when its kernel is compiled. */
+struct offset {
+    void (*take)(const unsigned char *block, __m256i *q);
+    /* NULL: a = o = 1, and a block is a group. */
+    void (*take_groups)(const unsigned char *block, uint8_t *a, uint8_t *o);
+    const struct ggml_type *type;
+    size_t bytes;
+    size_t d_offset;
+    size_t m_offset;
+    int vectors;
+    int groups;
+    int most_q;
+    bool minus; /* m' = -m */
+};
+
+/* What is known of eight blocks before their codes are summed. */
+struct eight_blocks {
+    float d[8];
+    float m[8];          /* m' */
+    uint32_t zeros[8];   /* of each block: groups that may hold a 0 */
+    bool beyond;         /* some group may hold a new extreme */
+};
+
+/* ---- groups that may hold a 0, or a new extreme: rare, so the kernels look at bounds first.
+ * Floats hold d a and m' o exactly (11 + 6 bits). ---- */
+
+/* Lanes where - offset / scale may be a whole number. The estimate is good to 11 bits, so that
+ * it finds the codes below 32; 0 / 0 is not ordered and counts.                       */
+static inline TARGET uint32_t may_be_zero(__m256 scale, __m256 offset)
+{
+    const __m256 code =
+        _mm256_round_ps(_mm256_mul_ps(offset, _mm256_rcp_ps(scale)),
+                        _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    return (uint32_t)_mm256_movemask_ps(
+        _mm256_cmp_ps(_mm256_mul_ps(code, scale), offset, _CMP_EQ_UQ));
+}
+
+struct bounds {
+    __m256 least;
+    __m256 most;
+};
+
+static inline TARGET void widen_bounds(struct bounds *bounds, __m256 scale, __m256 offset,
+                                       float most_q)
+{
+    const __m256 last = _mm256_add_ps(_mm256_mul_ps(scale, _mm256_set1_ps(most_q)), offset);
+    bounds->least = _mm256_min_ps(bounds->least, _mm256_min_ps(offset, last));
+    bounds->most = _mm256_max_ps(bounds->most, _mm256_max_ps(offset, last));
+}
+
+/* Compared with the range that is known, with a margin since sums above are rounded to 24 bits. */
+static inline TARGET bool are_within(const struct bounds *bounds, const struct ggml_range *range)
+{
+    const float smallest = (float)(range->smallest + fabs(range->smallest) * 0x1p-20);
+    const float largest = (float)(range->largest - fabs(range->largest) * 0x1p-20);
+    const __m256 within =
+        _mm256_and_ps(_mm256_cmp_ps(bounds->most, _mm256_set1_ps(largest), _CMP_LT_OQ),
+                      _mm256_cmp_ps(bounds->least, _mm256_set1_ps(smallest), _CMP_GT_OQ));
+    return _mm256_movemask_ps(within) == 0xFF;
+}
+
+/* The codes of group g; those of other groups are `other`. */
+static inline TARGET __m256i group_codes(const struct offset *offset, const __m256i *q, int g,
+                                         __m256i other)
+{
+    if (offset->groups <= offset->vectors) {
+        return q[g];
+    }
+    return g % 2 == 0 ? _mm256_blend_epi32(q[g / 2], other, 0xF0)
+                      : _mm256_blend_epi32(other, q[g / 2], 0xF0);
+}
+
+static inline __attribute__((always_inline)) TARGET void
+look_at_group(const struct offset *offset, const __m256i *q, int g, double scale, double shift,
+              bool zero, struct ggml_totals *totals)
+{
+    const int n = offset->type->elements / offset->groups;
+    if (zero && scale == 0) {
+        totals->zeros += shift == 0 ? (uint64_t)n : 0;
+    } else if (zero) {
+        const double code = -shift / scale;
+        if (code >= 0 && code <= offset->most_q && code == (double)(int)code) {
+            const __m256i equal =
+                _mm256_cmpeq_epi8(group_codes(offset, q, g, _mm256_set1_epi8(-1)),
+                                  _mm256_set1_epi8((char)(int)code));
+            totals->zeros += (uint64_t)_mm_popcnt_u32((uint32_t)_mm256_movemask_epi8(equal));
+        }
+    }
+    const double last = scale * offset->most_q + shift;
+    const struct ggml_range *range = &totals->range;
+    if (fmax(last, shift) > range->largest || fmin(last, shift) < range->smallest) {
+        const int least = least_byte(group_codes(offset, q, g, _mm256_set1_epi8(INT8_MAX)));
+        const int most = most_byte(group_codes(offset, q, g, _mm256_setzero_si256()));
+        ggml_widen(&totals->range, scale * least + shift, scale * most + shift);
+    }
+}
+
+/* Blocks of which something must be looked at. */
+static inline __attribute__((always_inline)) TARGET void
+look_at_offsets(const struct offset *offset, const unsigned char *blocks,
+                const struct eight_blocks *eight, struct ggml_totals *totals)
+{
+    for (size_t i = 0; i < 8; i++) {
+        uint8_t a[MOST_GROUPS] = {1};
+        uint8_t o[MOST_GROUPS] = {1};
+        if (eight->zeros[i] == 0 && !eight->beyond) {
+            continue;
+        }
+        __m256i q[8];
+        offset->take(blocks + i * offset->bytes, q);
+        if (offset->take_groups != NULL) {
+            offset->take_groups(blocks + i * offset->bytes, a, o);
+        }
+        for (int g = 0; g < offset->groups; g++) {
+            if ((eight->zeros[i] >> g & 1) != 0 || eight->beyond) {
+                look_at_group(offset, q, g, (double)eight->d[i] * a[g],
+                              (double)eight->m[i] * o[g], (eight->zeros[i] >> g & 1) != 0,
+                              totals);
+            }
+        }
+    }
+}
+
+typedef void look_at_offsets_function(const unsigned char *blocks,
+                                      const struct eight_blocks *eight,
+                                      struct ggml_totals *totals);
+
+/* ---- sums of codes ---- */
+
+/* Words that go with the codes of vector k, in lanes. Two codes add up to at most 62, and their
+ * squares to 1922, in words; with a, o <= 63 products stay below 2^23 and their sums below 2^31. */
+struct weights {
+    uint32_t a[8], ao[8], aa[8];
+};
+
+static inline TARGET void store_pairs(uint32_t to[8], __m256i words)
+{
+    _mm256_storeu_si256((__m256i *)(void *)to,
+                        _mm256_or_si256(words, _mm256_slli_epi32(words, 16)));
+}
+
+struct code_sums {
+    __m256i p, x, r;
+};
+
+static inline TARGET void add_codes(struct code_sums *sums, __m256i q, __m256i a, __m256i ao,
+                                    __m256i aa)
+{
+    const __m256i s1 = _mm256_maddubs_epi16(q, _mm256_set1_epi8(1));
+    const __m256i s2 = _mm256_maddubs_epi16(q, q);
+    sums->p = add_words(sums->p, s1, a);
+    sums->x = add_words(sums->x, s1, ao);
+    sums->r = add_words(sums->r, s2, aa);
+}
+
+static inline TARGET __m256 eight_floats(const uint8_t *bytes)
+{
+    return _mm256_cvtepi32_ps(
+        _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)bytes)));
+}
+
+/* Eight groups of 32 codes. */
+static inline TARGET void add_groups_of_32(struct code_sums *sums, const __m256i *q,
+                                           const uint8_t *a_bytes, const uint8_t *o_bytes)
+{
+    struct weights weights;
+    const __m256i a = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)a_bytes));
+    const __m256i o = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)o_bytes));
+    store_pairs(weights.a, a);
+    store_pairs(weights.ao, _mm256_mullo_epi16(a, o));
+    store_pairs(weights.aa, _mm256_mullo_epi16(a, a));
+    for (int k = 0; k < 8; k++) {
+        add_codes(sums, q[k], _mm256_set1_epi32((int)weights.a[k]),
+                  _mm256_set1_epi32((int)weights.ao[k]), _mm256_set1_epi32((int)weights.aa[k]));
+    }
+}
+
+/* Sixteen groups of 16 codes: the even ones in the lower half of words, the odd ones above. */
+static inline TARGET void add_groups_of_16(struct code_sums *sums, const __m256i *q,
+                                           const uint8_t *a_bytes, const uint8_t *o_bytes)
+{
+    const __m128i order = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
+    const __m256i a = _mm256_cvtepu8_epi16(
+        _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)a_bytes), order));
+    const __m256i o = _mm256_cvtepu8_epi16(
+        _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)o_bytes), order));
+    const __m256i ao = _mm256_mullo_epi16(a, o);
+    const __m256i aa = _mm256_mullo_epi16(a, a);
+    for (int k = 0; k < 8; k++) {
+        add_codes(sums, q[k], word_of_each_half(a, k), word_of_each_half(ao, k),
+                  word_of_each_half(aa, k));
+    }
+}
+
+/* The sums over the lanes of each of eight 128-bit vectors of 32-bit integers. */
+static inline TARGET __m256i add_across_eight_halves(const __m128i v[8])
+{
+    __m256i wide[8];
+    for (int i = 0; i < 8; i++) {
+        wide[i] = _mm256_zextsi128_si256(v[i]);
+    }
+    return add_across_eight(wide);
+}
+
+/* sums: p, r, x, n1, n2. */
+static inline __attribute__((always_inline)) TARGET void
+sum_groups(const struct offset *offset, const unsigned char *blocks, struct eight_blocks *eight,
+           struct bounds *bounds, __m256i sums[5])
+{
+    __m256i p[8];
+    __m256i x[8];
+    __m256i r[8];
+    __m128i n1[8];
+    __m128i n2[8];
+    const int n = offset->type->elements / offset->groups;
+    for (size_t i = 0; i < 8; i++) {
+        uint8_t a[MOST_GROUPS] = {0};
+        uint8_t o[MOST_GROUPS] = {0};
+        __m256i q[8];
+        struct code_sums one = {_mm256_setzero_si256(), _mm256_setzero_si256(),
+                                _mm256_setzero_si256()};
+        offset->take(blocks + i * offset->bytes, q);
+        offset->take_groups(blocks + i * offset->bytes, a, o);
+        if (offset->groups == 8) {
+            add_groups_of_32(&one, q, a, o);
+        } else {
+            add_groups_of_16(&one, q, a, o);
+        }
+        p[i] = one.p;
+        x[i] = one.x;
+        r[i] = one.r;
+        const __m128i o_bytes = _mm_loadu_si128((const __m128i *)(const void *)o);
+        n1[i] = _mm_sad_epu8(o_bytes, _mm_setzero_si128());
+        n2[i] = _mm_madd_epi16(_mm_maddubs_epi16(o_bytes, o_bytes), _mm_set1_epi16(1));
+        eight->zeros[i] = 0;
+        for (int g = 0; g < offset->groups; g += 8) {
+            const __m256 scale = _mm256_mul_ps(eight_floats(a + g), _mm256_set1_ps(eight->d[i]));
+            const __m256 shift = _mm256_mul_ps(eight_floats(o + g), _mm256_set1_ps(eight->m[i]));
+            eight->zeros[i] |= may_be_zero(scale, shift) << g;
+            widen_bounds(bounds, scale, shift, (float)offset->most_q);
+        }
+    }
+    sums[0] = add_across_eight(p);
+    sums[1] = add_across_eight(r);
+    sums[2] = add_across_eight(x);
+    sums[3] = _mm256_mullo_epi32(add_across_eight_halves(n1), _mm256_set1_epi32(n));
+    sums[4] = _mm256_mullo_epi32(add_across_eight_halves(n2), _mm256_set1_epi32(n));
+}
+
+/* Blocks that are one group, with a = o = 1. */
+static inline __attribute__((always_inline)) TARGET void
+sum_single(const struct offset *offset, const unsigned char *blocks, struct eight_blocks *eight,
+           struct bounds *bounds, __m256i sums[5])
+{
+    __m256i p[8];
+    __m256i r[8];
+    for (size_t i = 0; i < 8; i++) {
+        __m256i q;
+        offset->take(blocks + i * offset->bytes, &q);
+        p[i] = add_bytes(_mm256_setzero_si256(), q, _mm256_set1_epi8(1));
+        r[i] = add_bytes(_mm256_setzero_si256(), q, q);
+    }
+    const __m256 scale = _mm256_loadu_ps(eight->d);
+    const __m256 shift = _mm256_loadu_ps(eight->m);
+    const uint32_t zeros = may_be_zero(scale, shift);
+    for (int i = 0; i < 8; i++) {
+        eight->zeros[i] = zeros >> i & 1;
+    }
+    widen_bounds(bounds, scale, shift, (float)offset->most_q);
+    sums[0] = add_across_eight(p);
+    sums[1] = add_across_eight(r);
+    sums[2] = sums[0];
+    sums[3] = _mm256_set1_epi32(offset->type->elements);
+    sums[4] = sums[3];
+}
+
+static inline __attribute__((always_inline)) TARGET void
+add_offset(const struct offset *offset, look_at_offsets_function *look_closer,
+           struct ggml_totals *totals, const unsigned char *blocks, size_t n_blocks)
+{
+    struct lanes lanes = no_lanes();
+    const __m256 sign = _mm256_set1_ps(-0.0F);
+    for (; n_blocks >= 8; n_blocks -= 8, blocks += 8 * offset->bytes) {
+        const __m256 d = eight_halves(blocks + offset->d_offset, offset->bytes);
+        __m256 m = eight_halves(blocks + offset->m_offset, offset->bytes);
+        m = offset->minus ? _mm256_xor_ps(m, sign) : m;
+        if (__builtin_expect(!are_small(d) || !are_small(m), 0)) {
+            ggml_add_portable(totals, blocks, 8);
+            continue;
+        }
+        struct eight_blocks eight;
+        struct bounds bounds = {_mm256_set1_ps(INFINITY), _mm256_set1_ps(-INFINITY)};
+        __m256i sums[5];
+        _mm256_storeu_ps(eight.d, d);
+        _mm256_storeu_ps(eight.m, m);
+        if (offset->take_groups != NULL) {
+            sum_groups(offset, blocks, &eight, &bounds, sums);
+        } else {
+            sum_single(offset, blocks, &eight, &bounds, sums);
+        }
+        add_eight_offset(&lanes, integers_of(d), integers_of(m), sums);
+        const __m256i zeros = _mm256_loadu_si256((const __m256i *)(const void *)eight.zeros);
+        eight.beyond = !are_within(&bounds, &totals->range);
+        if (eight.beyond || _mm256_testz_si256(zeros, zeros) == 0) {
+            look_closer(blocks, &eight, totals);
+        }
+    }
+    settle_lanes(&lanes, totals);
+}
+
+static inline TARGET void take_q4_1(const unsigned char *block, __m256i *q)
+{
+    q[0] = nibbles_of(block + 4);
+}
+
+static inline TARGET void take_q5_1(const unsigned char *block, __m256i *q)
+{
+    q[0] = five_bits(block + 4, block + 8);
+}
+
+static inline TARGET void take_q4_k(const unsigned char *block, __m256i *q)
+{
+    for (size_t k = 0; k < 4; k++) {
+        const __m256i both = load(block + 16 + 32 * k);
+        q[2 * k] = four_bits(both, 0);
+        q[2 * k + 1] = four_bits(both, 4);
+    }
+}
+
+static inline TARGET void take_q5_k(const unsigned char *block, __m256i *q)
+{
+    const __m256i high = load(block + 16);
+    for (size_t k = 0; k < 4; k++) {
+        const __m256i both = load(block + 48 + 32 * k);
+        q[2 * k] = _mm256_or_si256(four_bits(both, 0), one_bit(high, 2 * (int)k, 4));
+        q[2 * k + 1] = _mm256_or_si256(four_bits(both, 4), one_bit(high, 2 * (int)k + 1, 4));
+    }
+}
+
+static inline TARGET void take_q2_k(const unsigned char *block, __m256i *q)
+{
+    for (int k = 0; k < 8; k++) {
+        q[k] = two_bits(load(block + 16 + (size_t)32 * (size_t)(k / 4)), 2 * (k % 4), 0);
+    }
+}
+
+/* Eight scales and eight offsets of 6 bits in 12 bytes. */
+static inline TARGET void six_bits(const unsigned char *block, uint8_t *a, uint8_t *o)
+{
+    uint32_t words[3];
+    memcpy(words, block + 4, sizeof words);
+    const uint32_t low = 0x3F3F3F3F;
+    const uint32_t four = 0x0F0F0F0F;
+    const uint32_t top = 0x30303030;
+    const uint64_t scales = (words[0] & low) |
+                            (uint64_t)((words[2] & four) | (words[0] >> 2 & top)) << 32;
+    const uint64_t offsets = (words[1] & low) |
+                             (uint64_t)((words[2] >> 4 & four) | (words[1] >> 2 & top)) << 32;
+    memcpy(a, &scales, sizeof scales);
+    memcpy(o, &offsets, sizeof offsets);
+}
+
+static inline TARGET void two_nibbles(const unsigned char *block, uint8_t *a, uint8_t *o)
+{
+    const __m128i both = _mm_loadu_si128((const __m128i *)(const void *)block);
+    const __m128i mask = _mm_set1_epi8(15);
+    _mm_storeu_si128((__m128i *)(void *)a, _mm_and_si128(both, mask));
+    _mm_storeu_si128((__m128i *)(void *)o, _mm_and_si128(_mm_srli_epi16(both, 4), mask));
+}
+
+/* Scales and offsets of groups; bytes, where d and m stand, vectors, groups, most q. */
+#define OFFSET(name, groups_of, n_bytes, d, m, n_vectors, n_groups, most, is_minus)                \
+    static const struct offset offset_##name = {take_##name, groups_of, &ggml_##name, n_bytes,     \
+                                                d,           m,         n_vectors,    n_groups,    \
+                                                most,        is_minus};                            \
+    static __attribute__((noinline)) TARGET void look_at_##name(                                   \
+        const unsigned char *blocks, const struct eight_blocks *eight, struct ggml_totals *totals) \
+    {                                                                                              \
+        look_at_offsets(&offset_##name, blocks, eight, totals);                                    \
+    }                                                                                              \
+    TARGET void KERNEL_NAME(name)(struct ggml_totals * totals, const unsigned char *blocks,        \
+                                  size_t n_blocks)                                                 \
+    {                                                                                              \
+        add_offset(&offset_##name, look_at_##name, totals, blocks, n_blocks);                      \
+    }
+OFFSET(q4_1, NULL, 20, 0, 2, 1, 1, 15, false)
+OFFSET(q5_1, NULL, 24, 0, 2, 1, 1, 31, false)
+OFFSET(q4_k, six_bits, 144, 0, 2, 8, 8, 15, true)
+OFFSET(q5_k, six_bits, 176, 0, 2, 8, 8, 31, true)
+OFFSET(q2_k, two_nibbles, 84, 80, 82, 8, 16, 3, true)
+
+#endif
