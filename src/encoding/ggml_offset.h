@@ -7,13 +7,17 @@
 #include "ggml_codes.h"
 #include "ggml_lanes.h"
 
-enum { MOST_GROUPS = 16 };
+/* a and o of up to 16 groups, as bytes. */
+struct groups {
+    __m128i a;
+    __m128i o;
+};
 
 /* What one type is, known when its kernel is compiled. */
 struct offset {
     void (*take)(const unsigned char *block, __m256i *q);
     /* NULL: a = o = 1, and a block is a group. */
-    void (*take_groups)(const unsigned char *block, uint8_t *a, uint8_t *o);
+    struct groups (*take_groups)(const unsigned char *block);
     const struct ggml_type *type;
     size_t bytes;
     size_t d_offset;
@@ -29,45 +33,80 @@ struct eight_blocks {
     float d[8];
     float m[8];          /* m' */
     uint32_t zeros[8];   /* of each block: groups that may hold a 0 */
-    bool beyond;         /* some group may hold a new extreme */
 };
 
 /* ---- groups that may hold a 0, or a new extreme: rare, so the kernels look at bounds first.
  * Floats hold d a and m' o exactly (11 + 6 bits). ---- */
 
-/* Lanes where - offset / scale may be a whole number. The estimate is good to 11 bits, so that
- * it finds the codes below 32; 0 / 0 is not ordered and counts.                       */
-static inline TARGET uint32_t may_be_zero(__m256 scale, __m256 offset)
+/* Lanes where -shift / scale may be a whole number. The estimate is good to 11 bits, so that it
+ * finds the codes below 32. Where the scale is 0, so that it is infinite or no number, only a
+ * shift of 0 counts.                                                                   */
+static inline TARGET uint32_t may_be_zero(__m256 scale, __m256 shift)
 {
+    const __m256 ratio = _mm256_mul_ps(shift, _mm256_rcp_ps(scale));
+    const __m256 bounded = _mm256_min_ps(_mm256_max_ps(ratio, _mm256_set1_ps(-64)),
+                                         _mm256_set1_ps(64));
     const __m256 code =
-        _mm256_round_ps(_mm256_mul_ps(offset, _mm256_rcp_ps(scale)),
-                        _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+        _mm256_round_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     return (uint32_t)_mm256_movemask_ps(
-        _mm256_cmp_ps(_mm256_mul_ps(code, scale), offset, _CMP_EQ_UQ));
+        _mm256_cmp_ps(_mm256_mul_ps(code, scale), shift, _CMP_EQ_OQ));
 }
 
+/* The values that codes of 0 and the largest code have in any group; the latter are rounded to
+ * 24 bits.                                                                             */
 struct bounds {
-    __m256 least;
-    __m256 most;
+    __m256 least_first;
+    __m256 most_first;
+    __m256 least_last;
+    __m256 most_last;
 };
 
-static inline TARGET void widen_bounds(struct bounds *bounds, __m256 scale, __m256 offset,
-                                       float most_q)
+static inline TARGET struct bounds no_bounds(void)
 {
-    const __m256 last = _mm256_add_ps(_mm256_mul_ps(scale, _mm256_set1_ps(most_q)), offset);
-    bounds->least = _mm256_min_ps(bounds->least, _mm256_min_ps(offset, last));
-    bounds->most = _mm256_max_ps(bounds->most, _mm256_max_ps(offset, last));
+    const __m256 infinity = _mm256_set1_ps(INFINITY);
+    const __m256 minus = _mm256_set1_ps(-INFINITY);
+    return (struct bounds){infinity, minus, infinity, minus};
 }
 
-/* Compared with the range that is known, with a margin since sums above are rounded to 24 bits. */
-static inline TARGET bool are_within(const struct bounds *bounds, const struct ggml_range *range)
+static inline TARGET void widen_bounds(struct bounds *bounds, __m256 scale, __m256 shift,
+                                       float most_q)
 {
-    const float smallest = (float)(range->smallest + fabs(range->smallest) * 0x1p-20);
-    const float largest = (float)(range->largest - fabs(range->largest) * 0x1p-20);
-    const __m256 within =
-        _mm256_and_ps(_mm256_cmp_ps(bounds->most, _mm256_set1_ps(largest), _CMP_LT_OQ),
-                      _mm256_cmp_ps(bounds->least, _mm256_set1_ps(smallest), _CMP_GT_OQ));
-    return _mm256_movemask_ps(within) == 0xFF;
+    const __m256 last = _mm256_add_ps(_mm256_mul_ps(scale, _mm256_set1_ps(most_q)), shift);
+    bounds->least_first = _mm256_min_ps(bounds->least_first, shift);
+    bounds->most_first = _mm256_max_ps(bounds->most_first, shift);
+    bounds->least_last = _mm256_min_ps(bounds->least_last, last);
+    bounds->most_last = _mm256_max_ps(bounds->most_last, last);
+}
+
+/* The range that is known, as floats within it; values that are rounded want a margin. */
+struct known {
+    __m256 smallest;
+    __m256 largest;
+    __m256 smallest_rounded;
+    __m256 largest_rounded;
+};
+
+static inline TARGET struct known known_of(const struct ggml_range *range)
+{
+    float smallest = (float)range->smallest;
+    float largest = (float)range->largest;
+    smallest = (double)smallest < range->smallest ? nextafterf(smallest, INFINITY) : smallest;
+    largest = (double)largest > range->largest ? nextafterf(largest, -INFINITY) : largest;
+    return (struct known){_mm256_set1_ps(smallest), _mm256_set1_ps(largest),
+                          _mm256_set1_ps(smallest + fabsf(smallest) * 0x1p-20F),
+                          _mm256_set1_ps(largest - fabsf(largest) * 0x1p-20F)};
+}
+
+/* Lanes that may go beyond it. */
+static inline TARGET uint32_t beyond(const struct bounds *bounds, const struct known *known)
+{
+    const __m256 first =
+        _mm256_and_ps(_mm256_cmp_ps(bounds->most_first, known->largest, _CMP_LE_OQ),
+                      _mm256_cmp_ps(bounds->least_first, known->smallest, _CMP_GE_OQ));
+    const __m256 last =
+        _mm256_and_ps(_mm256_cmp_ps(bounds->most_last, known->largest_rounded, _CMP_LT_OQ),
+                      _mm256_cmp_ps(bounds->least_last, known->smallest_rounded, _CMP_GT_OQ));
+    return (uint32_t)_mm256_movemask_ps(_mm256_and_ps(first, last)) ^ 0xFFU;
 }
 
 /* The codes of group g; those of other groups are `other`. */
@@ -81,60 +120,79 @@ static inline TARGET __m256i group_codes(const struct offset *offset, const __m2
                       : _mm256_blend_epi32(other, q[g / 2], 0xF0);
 }
 
+/* How many elements of group g are 0. */
+static inline __attribute__((always_inline)) TARGET uint64_t
+zeros_of_group(const struct offset *offset, const __m256i *q, int g, float scale, float shift)
+{
+    if (scale == 0) {
+        return shift == 0 ? (uint64_t)(offset->type->elements / offset->groups) : 0;
+    }
+    const float code = -shift / scale; /* exact where it is a small whole number */
+    if (!(code >= 0 && code <= (float)offset->most_q) || code * scale != -shift ||
+        code != (float)(int)code) {
+        return 0;
+    }
+    const __m256i equal = _mm256_cmpeq_epi8(group_codes(offset, q, g, _mm256_set1_epi8(-1)),
+                                            _mm256_set1_epi8((char)(int)code));
+    return (uint64_t)_mm_popcnt_u32((uint32_t)_mm256_movemask_epi8(equal));
+}
+
 static inline __attribute__((always_inline)) TARGET void
 look_at_group(const struct offset *offset, const __m256i *q, int g, double scale, double shift,
-              bool zero, struct ggml_totals *totals)
+              struct ggml_range *range)
 {
-    const int n = offset->type->elements / offset->groups;
-    if (zero && scale == 0) {
-        totals->zeros += shift == 0 ? (uint64_t)n : 0;
-    } else if (zero) {
-        const double code = -shift / scale;
-        if (code >= 0 && code <= offset->most_q && code == (double)(int)code) {
-            const __m256i equal =
-                _mm256_cmpeq_epi8(group_codes(offset, q, g, _mm256_set1_epi8(-1)),
-                                  _mm256_set1_epi8((char)(int)code));
-            totals->zeros += (uint64_t)_mm_popcnt_u32((uint32_t)_mm256_movemask_epi8(equal));
-        }
-    }
     const double last = scale * offset->most_q + shift;
-    const struct ggml_range *range = &totals->range;
-    if (fmax(last, shift) > range->largest || fmin(last, shift) < range->smallest) {
+    if ((last > shift ? last : shift) > range->largest ||
+        (last > shift ? shift : last) < range->smallest) {
         const int least = least_byte(group_codes(offset, q, g, _mm256_set1_epi8(INT8_MAX)));
         const int most = most_byte(group_codes(offset, q, g, _mm256_setzero_si256()));
-        ggml_widen(&totals->range, scale * least + shift, scale * most + shift);
+        ggml_widen(range, scale * least + shift, scale * most + shift);
     }
 }
 
-/* Blocks of which something must be looked at. */
-static inline __attribute__((always_inline)) TARGET void
-look_at_offsets(const struct offset *offset, const unsigned char *blocks,
-                const struct eight_blocks *eight, struct ggml_totals *totals)
+static inline TARGET __m256 eight_floats(__m128i bytes)
 {
-    for (size_t i = 0; i < 8; i++) {
-        uint8_t a[MOST_GROUPS] = {1};
-        uint8_t o[MOST_GROUPS] = {1};
-        if (eight->zeros[i] == 0 && !eight->beyond) {
-            continue;
+    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(bytes));
+}
+
+/* A block of which something must be looked at: zeros of some groups, or the range. */
+static inline __attribute__((always_inline)) TARGET void
+look_at_offset(const struct offset *offset, const unsigned char *block, float d, float m,
+               uint32_t zeros, struct ggml_totals *totals)
+{
+    struct groups groups = {_mm_set1_epi8(1), _mm_set1_epi8(1)};
+    const struct known known = known_of(&totals->range);
+    __m256i q[8];
+    offset->take(block, q);
+    if (offset->take_groups != NULL) {
+        groups = offset->take_groups(block);
+    }
+    for (int first = 0; first < offset->groups; first += 8) {
+        float scales[8];
+        float shifts[8];
+        struct bounds bounds = no_bounds();
+        const __m256 scale = _mm256_mul_ps(eight_floats(groups.a), _mm256_set1_ps(d));
+        const __m256 shift = _mm256_mul_ps(eight_floats(groups.o), _mm256_set1_ps(m));
+        widen_bounds(&bounds, scale, shift, (float)offset->most_q);
+        _mm256_storeu_ps(scales, scale);
+        _mm256_storeu_ps(shifts, shift);
+        const uint32_t here = (1U << (offset->groups < 8 ? offset->groups : 8)) - 1;
+        for (uint32_t left = zeros >> first & here; left != 0; left &= left - 1) {
+            const int g = __builtin_ctz(left);
+            totals->zeros += zeros_of_group(offset, q, first + g, scales[g], shifts[g]);
         }
-        __m256i q[8];
-        offset->take(blocks + i * offset->bytes, q);
-        if (offset->take_groups != NULL) {
-            offset->take_groups(blocks + i * offset->bytes, a, o);
+        for (uint32_t left = beyond(&bounds, &known) & here; left != 0; left &= left - 1) {
+            const int g = __builtin_ctz(left);
+            look_at_group(offset, q, first + g, (double)scales[g], (double)shifts[g],
+                          &totals->range);
         }
-        for (int g = 0; g < offset->groups; g++) {
-            if ((eight->zeros[i] >> g & 1) != 0 || eight->beyond) {
-                look_at_group(offset, q, g, (double)eight->d[i] * a[g],
-                              (double)eight->m[i] * o[g], (eight->zeros[i] >> g & 1) != 0,
-                              totals);
-            }
-        }
+        groups.a = _mm_srli_si128(groups.a, 8);
+        groups.o = _mm_srli_si128(groups.o, 8);
     }
 }
 
-typedef void look_at_offsets_function(const unsigned char *blocks,
-                                      const struct eight_blocks *eight,
-                                      struct ggml_totals *totals);
+typedef void look_at_offset_function(const unsigned char *block, float d, float m, uint32_t zeros,
+                                     struct ggml_totals *totals);
 
 /* ---- sums of codes ---- */
 
@@ -164,19 +222,13 @@ static inline TARGET void add_codes(struct code_sums *sums, __m256i q, __m256i a
     sums->r = add_words(sums->r, s2, aa);
 }
 
-static inline TARGET __m256 eight_floats(const uint8_t *bytes)
-{
-    return _mm256_cvtepi32_ps(
-        _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)bytes)));
-}
-
 /* Eight groups of 32 codes. */
 static inline TARGET void add_groups_of_32(struct code_sums *sums, const __m256i *q,
-                                           const uint8_t *a_bytes, const uint8_t *o_bytes)
+                                           const struct groups *groups)
 {
     struct weights weights;
-    const __m256i a = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)a_bytes));
-    const __m256i o = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)o_bytes));
+    const __m256i a = _mm256_cvtepu8_epi32(groups->a);
+    const __m256i o = _mm256_cvtepu8_epi32(groups->o);
     store_pairs(weights.a, a);
     store_pairs(weights.ao, _mm256_mullo_epi16(a, o));
     store_pairs(weights.aa, _mm256_mullo_epi16(a, a));
@@ -188,13 +240,11 @@ static inline TARGET void add_groups_of_32(struct code_sums *sums, const __m256i
 
 /* Sixteen groups of 16 codes: the even ones in the lower half of words, the odd ones above. */
 static inline TARGET void add_groups_of_16(struct code_sums *sums, const __m256i *q,
-                                           const uint8_t *a_bytes, const uint8_t *o_bytes)
+                                           const struct groups *groups)
 {
     const __m128i order = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
-    const __m256i a = _mm256_cvtepu8_epi16(
-        _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)a_bytes), order));
-    const __m256i o = _mm256_cvtepu8_epi16(
-        _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)o_bytes), order));
+    const __m256i a = _mm256_cvtepu8_epi16(_mm_shuffle_epi8(groups->a, order));
+    const __m256i o = _mm256_cvtepu8_epi16(_mm_shuffle_epi8(groups->o, order));
     const __m256i ao = _mm256_mullo_epi16(a, o);
     const __m256i aa = _mm256_mullo_epi16(a, a);
     for (int k = 0; k < 8; k++) {
@@ -225,30 +275,29 @@ sum_groups(const struct offset *offset, const unsigned char *blocks, struct eigh
     __m128i n2[8];
     const int n = offset->type->elements / offset->groups;
     for (size_t i = 0; i < 8; i++) {
-        uint8_t a[MOST_GROUPS] = {0};
-        uint8_t o[MOST_GROUPS] = {0};
         __m256i q[8];
         struct code_sums one = {_mm256_setzero_si256(), _mm256_setzero_si256(),
                                 _mm256_setzero_si256()};
         offset->take(blocks + i * offset->bytes, q);
-        offset->take_groups(blocks + i * offset->bytes, a, o);
+        struct groups groups = offset->take_groups(blocks + i * offset->bytes);
         if (offset->groups == 8) {
-            add_groups_of_32(&one, q, a, o);
+            add_groups_of_32(&one, q, &groups);
         } else {
-            add_groups_of_16(&one, q, a, o);
+            add_groups_of_16(&one, q, &groups);
         }
         p[i] = one.p;
         x[i] = one.x;
         r[i] = one.r;
-        const __m128i o_bytes = _mm_loadu_si128((const __m128i *)(const void *)o);
-        n1[i] = _mm_sad_epu8(o_bytes, _mm_setzero_si128());
-        n2[i] = _mm_madd_epi16(_mm_maddubs_epi16(o_bytes, o_bytes), _mm_set1_epi16(1));
+        n1[i] = _mm_sad_epu8(groups.o, _mm_setzero_si128());
+        n2[i] = _mm_madd_epi16(_mm_maddubs_epi16(groups.o, groups.o), _mm_set1_epi16(1));
         eight->zeros[i] = 0;
         for (int g = 0; g < offset->groups; g += 8) {
-            const __m256 scale = _mm256_mul_ps(eight_floats(a + g), _mm256_set1_ps(eight->d[i]));
-            const __m256 shift = _mm256_mul_ps(eight_floats(o + g), _mm256_set1_ps(eight->m[i]));
+            const __m256 scale = _mm256_mul_ps(eight_floats(groups.a), _mm256_set1_ps(eight->d[i]));
+            const __m256 shift = _mm256_mul_ps(eight_floats(groups.o), _mm256_set1_ps(eight->m[i]));
             eight->zeros[i] |= may_be_zero(scale, shift) << g;
             widen_bounds(bounds, scale, shift, (float)offset->most_q);
+            groups.a = _mm_srli_si128(groups.a, 8);
+            groups.o = _mm_srli_si128(groups.o, 8);
         }
     }
     sums[0] = add_across_eight(p);
@@ -286,10 +335,11 @@ sum_single(const struct offset *offset, const unsigned char *blocks, struct eigh
 }
 
 static inline __attribute__((always_inline)) TARGET void
-add_offset(const struct offset *offset, look_at_offsets_function *look_closer,
+add_offset(const struct offset *offset, look_at_offset_function *look,
            struct ggml_totals *totals, const unsigned char *blocks, size_t n_blocks)
 {
     struct lanes lanes = no_lanes();
+    struct known known = known_of(&totals->range);
     const __m256 sign = _mm256_set1_ps(-0.0F);
     for (; n_blocks >= 8; n_blocks -= 8, blocks += 8 * offset->bytes) {
         const __m256 d = eight_halves(blocks + offset->d_offset, offset->bytes);
@@ -297,10 +347,11 @@ add_offset(const struct offset *offset, look_at_offsets_function *look_closer,
         m = offset->minus ? _mm256_xor_ps(m, sign) : m;
         if (__builtin_expect(!are_small(d) || !are_small(m), 0)) {
             ggml_add_portable(totals, blocks, 8);
+            known = known_of(&totals->range);
             continue;
         }
         struct eight_blocks eight;
-        struct bounds bounds = {_mm256_set1_ps(INFINITY), _mm256_set1_ps(-INFINITY)};
+        struct bounds bounds = no_bounds();
         __m256i sums[5];
         _mm256_storeu_ps(eight.d, d);
         _mm256_storeu_ps(eight.m, m);
@@ -310,11 +361,13 @@ add_offset(const struct offset *offset, look_at_offsets_function *look_closer,
             sum_single(offset, blocks, &eight, &bounds, sums);
         }
         add_eight_offset(&lanes, integers_of(d), integers_of(m), sums);
-        const __m256i zeros = _mm256_loadu_si256((const __m256i *)(const void *)eight.zeros);
-        eight.beyond = !are_within(&bounds, &totals->range);
-        if (eight.beyond || _mm256_testz_si256(zeros, zeros) == 0) {
-            look_closer(blocks, &eight, totals);
+        const bool is_beyond = beyond(&bounds, &known) != 0;
+        for (size_t i = 0; i < 8; i++) {
+            if (__builtin_expect(is_beyond || eight.zeros[i] != 0, 0)) {
+                look(blocks + i * offset->bytes, eight.d[i], eight.m[i], eight.zeros[i], totals);
+            }
         }
+        known = is_beyond ? known_of(&totals->range) : known;
     }
     settle_lanes(&lanes, totals);
 }
@@ -356,7 +409,7 @@ static inline TARGET void take_q2_k(const unsigned char *block, __m256i *q)
 }
 
 /* Eight scales and eight offsets of 6 bits in 12 bytes. */
-static inline TARGET void six_bits(const unsigned char *block, uint8_t *a, uint8_t *o)
+static inline TARGET struct groups six_bits(const unsigned char *block)
 {
     uint32_t words[3];
     memcpy(words, block + 4, sizeof words);
@@ -367,27 +420,26 @@ static inline TARGET void six_bits(const unsigned char *block, uint8_t *a, uint8
                             (uint64_t)((words[2] & four) | (words[0] >> 2 & top)) << 32;
     const uint64_t offsets = (words[1] & low) |
                              (uint64_t)((words[2] >> 4 & four) | (words[1] >> 2 & top)) << 32;
-    memcpy(a, &scales, sizeof scales);
-    memcpy(o, &offsets, sizeof offsets);
+    return (struct groups){_mm_cvtsi64_si128((int64_t)scales), _mm_cvtsi64_si128((int64_t)offsets)};
 }
 
-static inline TARGET void two_nibbles(const unsigned char *block, uint8_t *a, uint8_t *o)
+static inline TARGET struct groups two_nibbles(const unsigned char *block)
 {
     const __m128i both = _mm_loadu_si128((const __m128i *)(const void *)block);
     const __m128i mask = _mm_set1_epi8(15);
-    _mm_storeu_si128((__m128i *)(void *)a, _mm_and_si128(both, mask));
-    _mm_storeu_si128((__m128i *)(void *)o, _mm_and_si128(_mm_srli_epi16(both, 4), mask));
+    return (struct groups){_mm_and_si128(both, mask),
+                           _mm_and_si128(_mm_srli_epi16(both, 4), mask)};
 }
 
 /* Scales and offsets of groups; bytes, where d and m stand, vectors, groups, most q. */
-#define OFFSET(name, groups_of, n_bytes, d, m, n_vectors, n_groups, most, is_minus)                \
+#define OFFSET(name, groups_of, n_bytes, place_d, place_m, n_vectors, n_groups, most, is_minus)                \
     static const struct offset offset_##name = {take_##name, groups_of, &ggml_##name, n_bytes,     \
-                                                d,           m,         n_vectors,    n_groups,    \
+                                                place_d,     place_m,   n_vectors,    n_groups,    \
                                                 most,        is_minus};                            \
     static __attribute__((noinline)) TARGET void look_at_##name(                                   \
-        const unsigned char *blocks, const struct eight_blocks *eight, struct ggml_totals *totals) \
+        const unsigned char *block, float d, float m, uint32_t zeros, struct ggml_totals *totals)  \
     {                                                                                              \
-        look_at_offsets(&offset_##name, blocks, eight, totals);                                    \
+        look_at_offset(&offset_##name, block, d, m, zeros, totals);                                \
     }                                                                                              \
     TARGET void KERNEL_NAME(name)(struct ggml_totals * totals, const unsigned char *blocks,        \
                                   size_t n_blocks)                                                 \

@@ -14,31 +14,30 @@
 /* What one type is, known when its kernel is compiled. Groups have 16 codes. */
 struct with_groups {
     void (*take)(const unsigned char *block, __m256i *q);
-    void (*take_groups)(const unsigned char *block, int16_t *a);
+    __m256i (*take_groups)(const unsigned char *block); /* 16 words */
     const struct ggml_type *type;
     size_t bytes;
     size_t d_offset;
 };
 
 /* Words in the order of the halves of vectors: groups 0, 2, ..., 14, 1, 3, ..., 15. */
-static inline TARGET __m256i by_halves(const int16_t *a)
+static inline TARGET __m256i by_halves(__m256i a)
 {
     const __m256i order = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0,
                                            1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
     return _mm256_permute4x64_epi64(
-        _mm256_shuffle_epi8(_mm256_loadu_si256((const __m256i *)(const void *)a), order), 0xD8);
+        _mm256_shuffle_epi8(a, order), 0xD8);
 }
 
-/* Zeros where some groups are 0 as a whole. */
-static inline TARGET uint64_t zeros_with_zero_scales(const __m256i *q, const int16_t *a)
+/* Ones in bytes that are 0, up to 8 in each; `a` is ordered by halves. */
+static inline TARGET __m256i count_zero_products(const __m256i *q, __m256i a)
 {
-    uint64_t zeros = 0;
-    for (size_t k = 0; k < 8; k++) {
-        const __m256i codes = _mm256_cmpeq_epi8(q[k], _mm256_setzero_si256());
-        uint32_t mask = (uint32_t)_mm256_movemask_epi8(codes);
-        mask |= a[2 * k] == 0 ? 0xFFFFU : 0;
-        mask |= a[2 * k + 1] == 0 ? 0xFFFF0000U : 0;
-        zeros += (uint64_t)_mm_popcnt_u32(mask);
+    const __m256i none = _mm256_cmpeq_epi16(a, _mm256_setzero_si256());
+    __m256i zeros = _mm256_setzero_si256();
+    for (int k = 0; k < 8; k++) {
+        const __m256i zero = _mm256_or_si256(_mm256_cmpeq_epi8(q[k], _mm256_setzero_si256()),
+                                             word_of_each_half(none, k));
+        zeros = _mm256_sub_epi8(zeros, zero);
     }
     return zeros;
 }
@@ -52,10 +51,8 @@ sum_eight_signed(const struct with_groups *type, const unsigned char *blocks, __
     __m256i zero_bytes = _mm256_setzero_si256();
     for (size_t i = 0; i < EIGHT; i++) {
         __m256i q[8];
-        int16_t a_words[16];
         type->take(blocks + i * type->bytes, q);
-        type->take_groups(blocks + i * type->bytes, a_words);
-        const __m256i a = by_halves(a_words);
+        const __m256i a = by_halves(type->take_groups(blocks + i * type->bytes));
         const __m256i aa = _mm256_mullo_epi16(a, a);
         sums[i] = _mm256_setzero_si256();
         squares[i] = _mm256_setzero_si256();
@@ -70,10 +67,9 @@ sum_eight_signed(const struct with_groups *type, const unsigned char *blocks, __
         }
         const __m256i none = _mm256_cmpeq_epi16(a, _mm256_setzero_si256());
         if (__builtin_expect(_mm256_testz_si256(none, none) == 0, 0)) {
-            *zeros += zeros_with_zero_scales(q, a_words);
-        } else {
-            zero_bytes = _mm256_add_epi8(zero_bytes, zero);
+            zero = count_zero_products(q, a);
         }
+        zero_bytes = _mm256_add_epi8(zero_bytes, zero);
     }
     *p = add_across_eight(sums);
     *r = add_across_eight(squares);
@@ -88,7 +84,8 @@ look_at_signed(const struct with_groups *type, const unsigned char *block, float
     __m256i q[8];
     int16_t a[16];
     type->take(block, q);
-    type->take_groups(block, a);
+    const __m256i words = type->take_groups(block);
+    _mm256_storeu_si256((__m256i *)(void *)a, words);
     __m256i least = _mm256_set1_epi16(INT16_MAX);
     __m256i most = _mm256_set1_epi16(INT16_MIN);
     for (size_t k = 0; k < 8; k++) {
@@ -110,7 +107,7 @@ look_at_signed(const struct with_groups *type, const unsigned char *block, float
     }
     ggml_widen(&totals->range, (double)d * extremes[0], (double)d * extremes[1]);
     if (d == 0) {
-        totals->zeros += type->type->elements - zeros_with_zero_scales(q, a);
+        totals->zeros += type->type->elements - sum_of_bytes(count_zero_products(q, by_halves(words)));
     }
 }
 
@@ -172,10 +169,10 @@ static inline TARGET void take_q6_k(const unsigned char *block, __m256i *q)
     }
 }
 
-static inline TARGET void groups_of_q6_k(const unsigned char *block, int16_t *a)
+static inline TARGET __m256i groups_of_q6_k(const unsigned char *block)
 {
     const __m128i scales = _mm_loadu_si128((const __m128i *)(const void *)(block + 192));
-    _mm256_storeu_si256((__m256i *)(void *)a, _mm256_cvtepi8_epi16(scales));
+    return _mm256_cvtepi8_epi16(scales);
 }
 
 static inline TARGET void take_q3_k(const unsigned char *block, __m256i *q)
@@ -189,19 +186,18 @@ static inline TARGET void take_q3_k(const unsigned char *block, __m256i *q)
 }
 
 /* 16 scales of 6 bits: 4 low ones as nibbles, 2 high ones in the last 4 bytes. */
-static inline TARGET void groups_of_q3_k(const unsigned char *block, int16_t *a)
+static inline TARGET __m256i groups_of_q3_k(const unsigned char *block)
 {
     uint32_t words[3];
     memcpy(words, block + 96, sizeof words);
     const uint32_t four = 0x0F0F0F0F;
     const uint32_t two = 0x03030303;
-    const uint32_t scales[4] = {(words[0] & four) | (words[2] & two) << 4,
-                                (words[1] & four) | (words[2] >> 2 & two) << 4,
-                                (words[0] >> 4 & four) | (words[2] >> 4 & two) << 4,
-                                (words[1] >> 4 & four) | (words[2] >> 6 & two) << 4};
-    const __m256i wide =
-        _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)scales));
-    _mm256_storeu_si256((__m256i *)(void *)a, _mm256_sub_epi16(wide, _mm256_set1_epi16(32)));
+    const __m128i scales =
+        _mm_setr_epi32((int)((words[0] & four) | (words[2] & two) << 4),
+                       (int)((words[1] & four) | (words[2] >> 2 & two) << 4),
+                       (int)((words[0] >> 4 & four) | (words[2] >> 4 & two) << 4),
+                       (int)((words[1] >> 4 & four) | (words[2] >> 6 & two) << 4));
+    return _mm256_sub_epi16(_mm256_cvtepu8_epi16(scales), _mm256_set1_epi16(32));
 }
 
 static inline TARGET void take_iq4_xs(const unsigned char *block, __m256i *q)
@@ -212,14 +208,17 @@ static inline TARGET void take_iq4_xs(const unsigned char *block, __m256i *q)
 }
 
 /* Groups have 32 codes: two of 16. */
-static inline TARGET void groups_of_iq4_xs(const unsigned char *block, int16_t *a)
+static inline TARGET __m256i groups_of_iq4_xs(const unsigned char *block)
 {
-    const unsigned high = block[2] | (unsigned)block[3] << 8;
-    for (size_t j = 0; j < 8; j++) {
-        const unsigned low = block[4 + j / 2] >> 4 * (j % 2) & 15U;
-        a[2 * j] = (int16_t)((int)(low | (high >> 2 * j & 3U) << 4) - 32);
-        a[2 * j + 1] = a[2 * j];
-    }
+    uint32_t low;
+    uint16_t high;
+    memcpy(&high, block + 2, sizeof high);
+    memcpy(&low, block + 4, sizeof low);
+    const uint64_t scales = _pdep_u64(low, UINT64_C(0x0F0F0F0F0F0F0F0F)) |
+                            _pdep_u64(high, UINT64_C(0x3030303030303030));
+    const __m128i bytes = _mm_cvtsi64_si128((int64_t)scales);
+    return _mm256_sub_epi16(_mm256_cvtepu8_epi16(_mm_unpacklo_epi8(bytes, bytes)),
+                            _mm256_set1_epi16(32));
 }
 
 /* Bytes of a block, where d stands. */
