@@ -196,18 +196,8 @@ typedef void look_at_offset_function(const unsigned char *block, float d, float 
 
 /* ---- sums of codes ---- */
 
-/* Words that go with the codes of vector k, in lanes. Two codes add up to at most 62, and their
- * squares to 1922, in words; with a, o <= 63 products stay below 2^23 and their sums below 2^31. */
-struct weights {
-    uint32_t a[8], ao[8], aa[8];
-};
-
-static inline TARGET void store_pairs(uint32_t to[8], __m256i words)
-{
-    _mm256_storeu_si256((__m256i *)(void *)to,
-                        _mm256_or_si256(words, _mm256_slli_epi32(words, 16)));
-}
-
+/* Two codes add up to at most 62, and their squares to 1922, in words; with a, o <= 63 products
+ * stay below 2^23 and their sums below 2^31. */
 struct code_sums {
     __m256i p, x, r;
 };
@@ -222,30 +212,20 @@ static inline TARGET void add_codes(struct code_sums *sums, __m256i q, __m256i a
     sums->r = add_words(sums->r, s2, aa);
 }
 
-/* Eight groups of 32 codes. */
-static inline TARGET void add_groups_of_32(struct code_sums *sums, const __m256i *q,
-                                           const struct groups *groups)
-{
-    struct weights weights;
-    const __m256i a = _mm256_cvtepu8_epi32(groups->a);
-    const __m256i o = _mm256_cvtepu8_epi32(groups->o);
-    store_pairs(weights.a, a);
-    store_pairs(weights.ao, _mm256_mullo_epi16(a, o));
-    store_pairs(weights.aa, _mm256_mullo_epi16(a, a));
-    for (int k = 0; k < 8; k++) {
-        add_codes(sums, q[k], _mm256_set1_epi32((int)weights.a[k]),
-                  _mm256_set1_epi32((int)weights.ao[k]), _mm256_set1_epi32((int)weights.aa[k]));
-    }
-}
-
-/* Sixteen groups of 16 codes: the even ones in the lower half of words, the odd ones above. */
-static inline TARGET void add_groups_of_16(struct code_sums *sums, const __m256i *q,
-                                           const struct groups *groups)
+/* 16-bit numbers of groups, so that number k of each half goes with that half of vector k. */
+static inline TARGET __m256i words_by_halves(const struct offset *offset, __m128i bytes)
 {
     const __m128i order = _mm_setr_epi8(0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5, 7, 9, 11, 13, 15);
-    const __m256i a = _mm256_cvtepu8_epi16(_mm_shuffle_epi8(groups->a, order));
-    const __m256i o = _mm256_cvtepu8_epi16(_mm_shuffle_epi8(groups->o, order));
-    const __m256i ao = _mm256_mullo_epi16(a, o);
+    return offset->groups == 8 ? _mm256_broadcastsi128_si256(_mm_cvtepu8_epi16(bytes))
+                               : _mm256_cvtepu8_epi16(_mm_shuffle_epi8(bytes, order));
+}
+
+static inline __attribute__((always_inline)) TARGET void
+add_groups(const struct offset *offset, struct code_sums *sums, const __m256i *q,
+           const struct groups *groups)
+{
+    const __m256i a = words_by_halves(offset, groups->a);
+    const __m256i ao = _mm256_mullo_epi16(a, words_by_halves(offset, groups->o));
     const __m256i aa = _mm256_mullo_epi16(a, a);
     for (int k = 0; k < 8; k++) {
         add_codes(sums, q[k], word_of_each_half(a, k), word_of_each_half(ao, k),
@@ -280,11 +260,7 @@ sum_groups(const struct offset *offset, const unsigned char *blocks, struct eigh
                                 _mm256_setzero_si256()};
         offset->take(blocks + i * offset->bytes, q);
         struct groups groups = offset->take_groups(blocks + i * offset->bytes);
-        if (offset->groups == 8) {
-            add_groups_of_32(&one, q, &groups);
-        } else {
-            add_groups_of_16(&one, q, &groups);
-        }
+        add_groups(offset, &one, q, &groups);
         p[i] = one.p;
         x[i] = one.x;
         r[i] = one.r;
