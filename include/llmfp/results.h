@@ -66,4 +66,14 @@ enum llmfp_status llmfp_results_import(const char *path, struct llmfp_journal *j
                                        struct llmfp_journal_place **places, size_t *n_models,
                                        struct llmfp_error *error) LLMFP_MUST_CHECK;
 
+/* Local. The records of several results files in one order: that of the files, and in them
+ * their own. They are appended to an open journal. No checkpoint is read.
+ *   places   out, owned by the caller (free): one per model
+ * Errors: LLMFP_USAGE when a file is given twice; LLMFP_FATAL as for llmfp_results_import,
+ * and when two files have a model of the same label.                                */
+enum llmfp_status llmfp_results_merge(const char *const *paths, size_t n_paths,
+                                      struct llmfp_journal *journal,
+                                      struct llmfp_journal_place **places, size_t *n_models,
+                                      struct llmfp_error *error) LLMFP_MUST_CHECK;
+
 #endif

@@ -22,6 +22,9 @@ struct command {
  * error has been said.                                                              */
 int command_scan(struct command *command);
 
+/* Collective. Merge results files into one. Likewise.                               */
+int command_merge(struct command *command);
+
 /* Collective. Print how every tensor maps (rank 0, standard output); write nothing.  */
 int command_dry_run(struct command *command);
 

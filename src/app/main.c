@@ -60,19 +60,15 @@ static enum llmfp_status read_rules(const struct llmfp_communicator *communicato
     return status;
 }
 
-/* Collective. Manifest, roles and rules, the same on every rank. */
-static enum llmfp_status read_inputs(const struct llmfp_communicator *communicator,
-                                     const struct options *options, struct llmfp_manifest *manifest,
-                                     struct llmfp_role_filter **filter,
-                                     struct llmfp_own_rules **own_rules, struct llmfp_error *error)
+/* Collective. The manifest: rank 0 reads, every rank gets it. */
+static enum llmfp_status read_manifest(const struct llmfp_communicator *communicator,
+                                       const char *path, struct llmfp_manifest *manifest,
+                                       struct llmfp_error *error)
 {
-    enum llmfp_status status = error->status; /* of what was done before MPI has started */
+    enum llmfp_status status = LLMFP_OK;
     struct llmfp_buffer packed = {0};
-    if (status == LLMFP_OK && options->roles != NULL) {
-        status = llmfp_role_filter_new(options->roles, filter, error);
-    }
-    if (status == LLMFP_OK && communicator->rank == 0) {
-        status = llmfp_manifest_read(options->manifest, manifest, error);
+    if (communicator->rank == 0) {
+        status = llmfp_manifest_read(path, manifest, error);
         llmfp_manifest_pack(manifest, &packed);
     }
     status = llmfp_agree(communicator, status, error);
@@ -84,7 +80,23 @@ static enum llmfp_status read_inputs(const struct llmfp_communicator *communicat
         status = llmfp_manifest_unpack(manifest, &cursor, error);
     }
     llmfp_buffer_clear(&packed);
+    return llmfp_agree(communicator, status, error);
+}
+
+/* Collective. Manifest, roles and rules, as far as there are any; the same on every rank. */
+static enum llmfp_status read_inputs(const struct llmfp_communicator *communicator,
+                                     const struct options *options, struct llmfp_manifest *manifest,
+                                     struct llmfp_role_filter **filter,
+                                     struct llmfp_own_rules **own_rules, struct llmfp_error *error)
+{
+    enum llmfp_status status = error->status; /* of what was done before MPI has started */
+    if (status == LLMFP_OK && options->roles != NULL) {
+        status = llmfp_role_filter_new(options->roles, filter, error);
+    }
     status = llmfp_agree(communicator, status, error);
+    if (status == LLMFP_OK && options->manifest != NULL) {
+        status = read_manifest(communicator, options->manifest, manifest, error);
+    }
     return status == LLMFP_OK && options->rules != NULL
                ? read_rules(communicator, options->rules, own_rules, error)
                : status;
@@ -109,7 +121,9 @@ static int run(const struct llmfp_communicator *communicator, const struct optio
         exit_status = (int)status;
     } else {
         struct command command = {communicator, options, &manifest, filter, own_rules, &messages};
-        exit_status = options->dry_run ? command_dry_run(&command) : command_scan(&command);
+        exit_status = options->merge     ? command_merge(&command)
+                      : options->dry_run ? command_dry_run(&command)
+                                         : command_scan(&command);
     }
     llmfp_role_filter_free(filter);
     llmfp_own_rules_free(own_rules);
@@ -141,13 +155,19 @@ static int answer_at_once(enum llmfp_status parsed, const struct options *option
     return fflush(stdout) == 0 ? 0 : LLMFP_FATAL;
 }
 
-/* Local, before MPI has started. The results file that this run begins with, if any. */
+/* Local, before MPI has started. The results files that this run begins with, if any. */
 static enum llmfp_status check_existing(const struct options *options, struct llmfp_error *error)
 {
     const bool begins_with_it = options->append || options->resume;
-    if (!begins_with_it || options->dry_run || rank_from_launcher() != 0 ||
-        access(options->output, R_OK) != 0) {
+    enum llmfp_status status = LLMFP_OK;
+    if (rank_from_launcher() != 0) {
         return LLMFP_OK;
+    }
+    for (size_t i = 0; options->merge && status == LLMFP_OK && i < options->n_operands; i++) {
+        status = verify_can_be_read(options->operands[i], error);
+    }
+    if (!begins_with_it || options->dry_run || access(options->output, R_OK) != 0) {
+        return status;
     }
     char *journal = start_journal_path(options->output);
     const bool goes_on = journal != NULL && access(journal, F_OK) == 0; /* without the file */
@@ -165,6 +185,7 @@ int main(int argc, char **argv)
     }
     const int answer = answer_at_once(parsed, &options, &error);
     if (answer >= 0) {
+        options_clear(&options);
         return answer;
     }
     if (options.quiet) {
@@ -190,6 +211,7 @@ int main(int argc, char **argv)
     }
     llmfp_communicator_close(&communicator);
     MPI_Finalize();
+    options_clear(&options);
     /* The launcher reports the status of rank 0; the others end quietly, so that none of
      * them makes it kill a rank that still has something to say. */
     return communicator.rank == 0 ? exit_status : 0;

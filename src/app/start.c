@@ -256,13 +256,11 @@ static bool all_done(const struct llmfp_manifest *manifest, const struct llmfp_s
     return true;
 }
 
-enum llmfp_status start_prepare(const struct options *options,
-                                const struct llmfp_own_rules *own_rules,
-                                const struct llmfp_manifest *manifest, struct start *start,
-                                struct llmfp_scan_entry *entries, struct llmfp_error *error)
+/* What is true of every start. */
+static enum llmfp_status begin(const struct options *options, struct start *start,
+                               struct llmfp_error *error)
 {
     *start = (struct start){.journal = {.descriptor = -1}};
-    const uint64_t key = start_key(options, own_rules);
     start->journal_path = start_journal_path(options->output);
     if (start->journal_path == NULL) {
         return llmfp_fail_memory(error, strlen(options->output), "a path");
@@ -273,9 +271,36 @@ enum llmfp_status start_prepare(const struct options *options,
                           "'%s' is there and is not a regular file; give another --output",
                           options->output);
     }
+    return LLMFP_OK;
+}
+
+enum llmfp_status start_merge(const struct options *options, struct start *start,
+                              struct llmfp_error *error)
+{
+    enum llmfp_status status = begin(options, start, error);
+    if (status == LLMFP_OK && exists(options->output) && !options->overwrite) {
+        status = llmfp_fail(error, LLMFP_USAGE,
+                            "'%s' exists; give --overwrite to replace it, or another --output",
+                            options->output);
+    }
+    if (status == LLMFP_OK) {
+        status = check_fresh(options, start, error);
+    }
+    return status == LLMFP_OK ? begin_journal(start, error) : status;
+}
+
+enum llmfp_status start_prepare(const struct options *options,
+                                const struct llmfp_own_rules *own_rules,
+                                const struct llmfp_manifest *manifest, struct start *start,
+                                struct llmfp_scan_entry *entries, struct llmfp_error *error)
+{
+    const uint64_t key = start_key(options, own_rules);
+    enum llmfp_status status = begin(options, start, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
     const bool goes_on = options->resume && llmfp_journal_is_complete(start->journal_path);
     const bool imports = options->append || (options->resume && exists(options->output));
-    enum llmfp_status status = LLMFP_OK;
     if (goes_on) {
         status = resume_journal(start, key, error);
     } else if (imports) {

@@ -56,6 +56,12 @@ enum llmfp_status start_prepare(const struct options *options,
                                 struct llmfp_scan_entry *entries,
                                 struct llmfp_error *error) LLMFP_MUST_CHECK;
 
+/* Local. The same for --merge: a new journal, which is to take the records of other files
+ * and never counts as one to be resumed.
+ * Errors: LLMFP_USAGE when the output is there; LLMFP_FATAL.                        */
+enum llmfp_status start_merge(const struct options *options, struct start *start,
+                              struct llmfp_error *error) LLMFP_MUST_CHECK;
+
 /* Local. The models of the results file in their order: what an existing file holds, then
  * the manifest's others. Every entry is done.
  *   places  out, owned by the caller                                                */

@@ -28,6 +28,7 @@ static enum llmfp_status parse(const char *words)
         argv[argc++] = word;
     }
     error = (struct llmfp_error){LLMFP_OK, "untouched"};
+    options_clear(&options);
     return options_parse(argc, argv, &options, &error);
 }
 
