@@ -8,6 +8,7 @@
 #include "llmfp/roles.h"
 #include "messages.h"
 #include "options.h"
+#include "part.h"
 
 struct command {
     const struct llmfp_communicator *communicator;
@@ -15,6 +16,7 @@ struct command {
     const struct llmfp_manifest *manifest;   /* the same on every rank */
     const struct llmfp_role_filter *filter;  /* NULL: all roles */
     const struct llmfp_own_rules *own_rules; /* NULL: none */
+    const struct part *part;                 /* what of the manifest's checkpoints is scanned */
     struct messages *messages;
 };
 

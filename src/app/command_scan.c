@@ -93,8 +93,8 @@ static enum llmfp_status prepare(const struct command *command, struct start *st
     if (command->communicator->rank == 0) {
         status = save_seconds(seconds, error);
         if (status == LLMFP_OK) {
-            status = start_prepare(command->options, command->own_rules, command->manifest, start,
-                                   entries, error);
+            status = start_prepare(command->options, command->own_rules, &command->part->split,
+                                   command->manifest, start, entries, error);
         }
     }
     status = llmfp_agree(command->communicator, status, error);
@@ -191,8 +191,10 @@ static enum llmfp_status run(struct command *command, struct start *start,
         .chunk_bytes = command->options->chunk_bytes,
         .io = command->options->io,
         .strict = command->options->strict,
-        .saving = {journal_path, start_key(command->options, command->own_rules), seconds,
+        .saving = {journal_path,
+                   start_key(command->options, command->own_rules, &command->part->split), seconds,
                    &start->partials},
+        .split = command->part->split,
         .stop = &stop_signal_came};
     const struct llmfp_scan_listener listener = {messages, on_failed, on_note, on_done,
                                                  on_progress};
@@ -252,14 +254,17 @@ int command_scan(struct command *command)
         status = llmfp_fail_memory(&error, n * sizeof *entries, "the list of checkpoints");
     }
     status = llmfp_agree(command->communicator, status, &error);
+    for (size_t i = 0; status == LLMFP_OK && command->part->slices != NULL && i < n; i++) {
+        entries[i].slice = command->part->slices[i];
+    }
     if (status == LLMFP_OK) {
         status = prepare(command, &start, entries, &seconds, &error);
     }
     int exit_status;
     if (status == LLMFP_OK && start.nothing_new) {
         message_note(command->messages, NULL,
-                     "every checkpoint of the manifest is in the results file already; it is left "
-                     "as it is");
+                     "every checkpoint of the manifest, or of this part of it, is in the results "
+                     "file already; it is left as it is");
         if (command->messages->speaks) {
             start_remove_journal(&start);
         }

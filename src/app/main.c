@@ -109,22 +109,28 @@ static int run(const struct llmfp_communicator *communicator, const struct optio
     struct llmfp_manifest manifest = {0};
     struct llmfp_role_filter *filter = NULL;
     struct llmfp_own_rules *own_rules = NULL;
+    struct part part = {NULL, {0, 0, 0}};
     struct messages messages = {.progress = {.out = stderr, .mode = PROGRESS_NONE},
                                 .quiet = options->quiet,
                                 .verbose = options->verbose,
                                 .speaks = communicator->rank == 0};
     int exit_status;
-    const enum llmfp_status status =
+    enum llmfp_status status =
         read_inputs(communicator, options, &manifest, &filter, &own_rules, &error);
+    if (status == LLMFP_OK && options->part[1] > 0) {
+        status = part_take(communicator, options, own_rules, &manifest, &part, &error);
+    }
     if (status != LLMFP_OK) {
         message_error(&messages, NULL, error.text);
         exit_status = (int)status;
     } else {
-        struct command command = {communicator, options, &manifest, filter, own_rules, &messages};
+        struct command command = {communicator, options, &manifest, filter,
+                                  own_rules,    &part,   &messages};
         exit_status = options->merge     ? command_merge(&command)
                       : options->dry_run ? command_dry_run(&command)
                                          : command_scan(&command);
     }
+    part_clear(&part);
     llmfp_role_filter_free(filter);
     llmfp_own_rules_free(own_rules);
     llmfp_manifest_clear(&manifest);

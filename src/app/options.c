@@ -1,14 +1,18 @@
 /* options.c - the table of options, and the parser and the help made from it. */
 #include "options.h"
 
+#include <inttypes.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "llmfp/split.h"
 
 enum kind {
     KIND_FLAG,   /* bool */
     KIND_TEXT,   /* const char * */
     KIND_SIZE,   /* uint64_t, in bytes */
+    KIND_PART,   /* uint32_t[2], K/N */
     KIND_CHOICE, /* int-sized enum: the index into choices */
 };
 
@@ -51,6 +55,8 @@ static const struct option table[] = {
     {0, "append", NULL, KIND_FLAG, MEMBER(append), "add new checkpoints to an existing FILE", NULL},
     {0, "overwrite", NULL, KIND_FLAG, MEMBER(overwrite), "replace an existing FILE", NULL},
     {0, "strict", NULL, KIND_FLAG, MEMBER(strict), "stop at the first checkpoint that fails", NULL},
+    {0, "part", "K/N", KIND_PART, MEMBER(part), "scan part K of N only; --merge joins the parts",
+     NULL},
     {0, "chunk", "SIZE", KIND_SIZE, MEMBER(chunk_bytes),
      "bytes read at a time, 4K to 1G; default: automatic", NULL},
     {0, "io", "HOW", KIND_CHOICE, MEMBER(io), "auto (default), mmap, pread or direct", io_choices},
@@ -146,6 +152,35 @@ static enum llmfp_status parse_size(const struct option *option, const char *val
     return LLMFP_OK;
 }
 
+/* A whole number from 1 to LLMFP_SPLIT_MOST at *at, which moves behind it; 0: there is none. */
+static uint32_t parse_ordinal(const char **at)
+{
+    uint32_t number = 0;
+    for (; **at >= '0' && **at <= '9' && number <= LLMFP_SPLIT_MOST; ++*at) {
+        number = number * 10 + (uint32_t)(**at - '0');
+    }
+    return number <= LLMFP_SPLIT_MOST ? number : 0;
+}
+
+static enum llmfp_status parse_part(const struct option *option, const char *value,
+                                    uint32_t part[2], struct llmfp_error *error)
+{
+    const char *at = value;
+    const uint32_t number = parse_ordinal(&at);
+    const bool slash = *at == '/';
+    at += slash;
+    const uint32_t n = parse_ordinal(&at);
+    if (!slash || *at != '\0' || number == 0 || n == 0 || number > n) {
+        return llmfp_fail(
+            error, LLMFP_USAGE,
+            "--%s cannot be \"%s\": give K/N with 1 <= K <= N <= %d, as in 2/8; " TRY_HELP,
+            option->name, show(value).text, LLMFP_SPLIT_MOST);
+    }
+    part[0] = number;
+    part[1] = n;
+    return LLMFP_OK;
+}
+
 static enum llmfp_status parse_choice(const struct option *option, const char *value, int *choice,
                                       struct llmfp_error *error)
 {
@@ -178,6 +213,8 @@ static enum llmfp_status store_value(const struct option *option, const char *va
     switch (option->kind) {
     case KIND_SIZE:
         return parse_size(option, value, member, error);
+    case KIND_PART:
+        return parse_part(option, value, member, error);
     case KIND_CHOICE: {
         int choice = 0;
         const enum llmfp_status status = parse_choice(option, value, &choice, error);
@@ -293,10 +330,10 @@ static enum llmfp_status check_verify(const struct options *options, struct llmf
                           show(options->operands[0]).text);
     }
     if (options->dry_run || options->resume || options->append || options->overwrite ||
-        options->merge) {
+        options->merge || options->part[1] > 0) {
         return llmfp_fail(error, LLMFP_USAGE,
                           "--verify scans nothing: leave out --dry-run, --resume, --append, "
-                          "--overwrite and --merge; " TRY_HELP);
+                          "--overwrite, --merge and --part; " TRY_HELP);
     }
     return LLMFP_OK;
 }
@@ -310,10 +347,28 @@ static enum llmfp_status check_merge(const struct options *options, struct llmfp
                           "A.h5 B.h5 -o ALL.h5; " TRY_HELP);
     }
     if (options->dry_run || options->resume || options->append || options->roles != NULL ||
-        options->rules != NULL) {
+        options->rules != NULL || options->part[1] > 0) {
         return llmfp_fail(error, LLMFP_USAGE,
                           "--merge reads results files only: leave out --dry-run, --resume, "
-                          "--append, --roles and --rules; " TRY_HELP);
+                          "--append, --roles, --rules and --part; " TRY_HELP);
+    }
+    return LLMFP_OK;
+}
+
+/* What --part needs, and does not go with. */
+static enum llmfp_status check_part(const struct options *options, struct llmfp_error *error)
+{
+    if (options->output == NULL) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "--part needs --output: every part is a file of its own, as in -o "
+                          "part-%" PRIu32 ".h5; " TRY_HELP,
+                          options->part[0]);
+    }
+    if (options->append || options->dry_run) {
+        return llmfp_fail(error, LLMFP_USAGE, "--part does not go with --%s: %s; " TRY_HELP,
+                          options->append ? "append" : "dry-run",
+                          options->append ? "merge the parts, then append to the whole"
+                                          : "a dry run shows the whole scan");
     }
     return LLMFP_OK;
 }
@@ -333,7 +388,7 @@ static enum llmfp_status check_manifest(struct options *options, struct llmfp_er
             show(options->operands[0]).text, show(options->operands[1]).text);
     }
     options->manifest = options->operands[0];
-    return LLMFP_OK;
+    return options->part[1] > 0 ? check_part(options, error) : LLMFP_OK;
 }
 
 static enum llmfp_status check(struct options *options, struct llmfp_error *error)
@@ -377,13 +432,15 @@ static enum llmfp_status take_words(struct words *words, struct options *options
             return status;
         }
     }
-    return check(options, error);
+    const enum llmfp_status status = check(options, error);
+    options->output = options->output == NULL ? "llmfp.h5" : options->output;
+    return status;
 }
 
 enum llmfp_status options_parse(int argc, char *const *argv, struct options *options,
                                 struct llmfp_error *error)
 {
-    *options = (struct options){.output = "llmfp.h5"};
+    *options = (struct options){0};
     struct words words = {argc, argv, 1};
     options->operands = calloc((size_t)argc + 1, sizeof *options->operands);
     const enum llmfp_status status =

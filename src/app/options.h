@@ -23,12 +23,14 @@ enum options_summary { OPTIONS_SUMMARY_TEXT, OPTIONS_SUMMARY_JSON, OPTIONS_SUMMA
 struct options {
     const char **operands; /* owned, [n_operands]: the words that are no options */
     size_t n_operands;
-    const char *manifest; /* "-" for standard input; NULL only with verify, merge, help or version */
-    bool merge;           /* the operands are results files */
-    const char *output;   /* "llmfp.h5" unless given */
-    const char *roles;    /* NULL: all */
-    const char *rules;    /* NULL: none */
-    const char *verify;   /* NULL: scan. Else there is no manifest */
+    const char
+        *manifest;      /* "-" for standard input; NULL only with verify, merge, help or version */
+    bool merge;         /* the operands are results files */
+    const char *output; /* "llmfp.h5" unless given */
+    uint32_t part[2];   /* K and N of --part K/N; 0 0: all of the scan */
+    const char *roles;  /* NULL: all */
+    const char *rules;  /* NULL: none */
+    const char *verify; /* NULL: scan. Else there is no manifest */
     bool with_checkpoints;
     bool dry_run;
     bool resume; /* at most one of resume, append, overwrite */

@@ -41,8 +41,9 @@ struct start {
 char *start_journal_path(const char *output);
 
 /* Local. What must not change between a scan and its resumption: which roles are read, and
- * by which rules.                                                                  */
-uint64_t start_key(const struct options *options, const struct llmfp_own_rules *own_rules);
+ * by which rules, and which part of a split scan.                                  */
+uint64_t start_key(const struct options *options, const struct llmfp_own_rules *own_rules,
+                   const struct llmfp_split *split);
 
 /* Local. Remove the journal and what stands beside it: all of it is in the results file. */
 void start_remove_journal(const struct start *start);
@@ -52,6 +53,7 @@ void start_remove_journal(const struct start *start);
  * Errors: LLMFP_USAGE when the options do not fit what is there; LLMFP_FATAL.       */
 enum llmfp_status start_prepare(const struct options *options,
                                 const struct llmfp_own_rules *own_rules,
+                                const struct llmfp_split *split,
                                 const struct llmfp_manifest *manifest, struct start *start,
                                 struct llmfp_scan_entry *entries,
                                 struct llmfp_error *error) LLMFP_MUST_CHECK;

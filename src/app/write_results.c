@@ -40,6 +40,7 @@ enum llmfp_status write_results(const struct command *command, struct summary_co
             .places = content->places,
             .generator = version_generator(),
             .created = created,
+            .split = command->part->split,
             .stop = &stop_signal_came,
         };
         status = llmfp_results_write(command->communicator, &request, &content->likeness, error);
