@@ -27,6 +27,14 @@ static int rank_from_launcher(void)
     return 0;
 }
 
+/* Before MPI has started. Open MPI 4's one-sided component "rdma" offers itself between nodes
+ * that are linked by TCP and then cannot make a window (MPI_ERR_WIN). The others can, so it is
+ * left out, unless somebody has chosen. Other MPI libraries do not look at this. */
+static void choose_one_sided(void)
+{
+    (void)setenv("OMPI_MCA_osc", "^rdma", 0);
+}
+
 /* An error inside MPI: the other ranks are out of reach. The form is MPI's. */
 static void on_mpi_error(MPI_Comm *handle, int *number, ...)
 {
@@ -199,6 +207,7 @@ int main(int argc, char **argv)
         options.summary = OPTIONS_SUMMARY_NONE;
     }
     error.status = check_existing(&options, &error);
+    choose_one_sided();
     stop_signal_install(); /* starting MPI may take a while */
     MPI_Init(&argc, &argv);
     stop_signal_install(); /* in case MPI has handlers of its own */

@@ -50,7 +50,6 @@ static bool put_attribute(hid_t group, const char *name, hid_t type, const void 
 static bool put_records(hid_t file, const struct llmfp_buffer *records)
 {
     const hid_t type = H5Tcreate(H5T_OPAQUE, records->size_bytes);
-    H5Tset_tag(type, "llmfp records");
     const hid_t space = H5Screate(H5S_SCALAR);
     const hid_t properties = H5Pcreate(H5P_DATASET_CREATE);
     H5Pset_obj_track_times(properties, 0);
