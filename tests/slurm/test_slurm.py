@@ -50,7 +50,7 @@ def write_holes(folder, n_bytes):
 
 
 class Jobs(harness.Case):
-    hole_bytes = 6 << 30
+    hole_bytes = 3 << 30
 
     @classmethod
     def setUpClass(cls):
@@ -247,10 +247,10 @@ class Disturbed(Jobs):
 
 
 class TimeLimit(Jobs):
-    hole_bytes = int(os.environ.get("LLMFP_TEST_HOLE_BYTES", str(24 << 30)))
+    hole_bytes = int(os.environ.get("LLMFP_TEST_HOLE_BYTES", str(16 << 30)))
 
     def test_one_minute(self):
-        number = self.submit("scan.sbatch", "--nodes=3", "--time=1")
+        number = self.submit("scan.sbatch", "--nodes=3", "--ntasks-per-node=1", "--time=1")
         job = self.wait_for_end(number)
         self.check(int(job["Restarts"]) >= 1, f"it was done within a minute\n{self.log()}")
         self.compare(job)
