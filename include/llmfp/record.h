@@ -94,7 +94,7 @@ enum llmfp_status llmfp_record_unpack(struct llmfp_record *record, struct llmfp_
  *   whole    out: a record of the whole checkpoint
  *   problem  out: NULL, or why they do not fit together, as a phrase; `whole` is empty then
  * A checkpoint that failed in one part has failed. Errors: LLMFP_FATAL without memory. */
-enum llmfp_status llmfp_record_join(const struct llmfp_record *const *slices, size_t n,
+enum llmfp_status llmfp_record_join(const struct llmfp_record *slices, size_t n,
                                     struct llmfp_record *whole, const char **problem,
                                     struct llmfp_error *error) LLMFP_MUST_CHECK;
 

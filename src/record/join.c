@@ -30,12 +30,12 @@ static bool same_checkpoint(const struct llmfp_record *a, const struct llmfp_rec
            same_cells(a, b);
 }
 
-static const char *what_is_wrong(const struct llmfp_record *const *slices, size_t n)
+static const char *what_is_wrong(const struct llmfp_record *slices, size_t n)
 {
     uint64_t end = 0;
     for (size_t i = 0; i < n; i++) {
-        const struct llmfp_record_part *part = &slices[i]->part;
-        if (!same_checkpoint(slices[0], slices[i])) {
+        const struct llmfp_record_part *part = &slices[i].part;
+        if (!same_checkpoint(&slices[0], &slices[i])) {
             return "the files have changed between the parts of the scan: scan all of it anew";
         }
         if (part->low < end) {
@@ -46,7 +46,7 @@ static const char *what_is_wrong(const struct llmfp_record *const *slices, size_
         }
         end = part->high;
     }
-    return end == slices[0]->part.stream_bytes ? NULL : "no part covers the last bytes";
+    return end == slices[0].part.stream_bytes ? NULL : "no part covers the last bytes";
 }
 
 /* ---- one cell ---- */
@@ -130,24 +130,24 @@ static bool copy_head(const struct llmfp_record *from, struct llmfp_record *to)
     return true;
 }
 
-static enum llmfp_status join_cells(const struct llmfp_record *const *slices, size_t n,
+static enum llmfp_status join_cells(const struct llmfp_record *slices, size_t n,
                                     struct llmfp_record *whole, const char **problem,
                                     struct llmfp_error *error)
 {
-    const size_t n_cells = slices[0]->n_cells;
+    const size_t n_cells = slices[0].n_cells;
     whole->cells = llmfp_arena_new(&whole->arena, n_cells * sizeof *whole->cells);
     if (whole->cells == NULL) {
         return no_memory(error);
     }
     for (size_t k = 0; *problem == NULL && k < n_cells; k++) {
-        const struct llmfp_record_cell *first = &slices[0]->cells[k];
+        const struct llmfp_record_cell *first = &slices[0].cells[k];
         struct llmfp_record_cell *cell = &whole->cells[k];
         *cell = (struct llmfp_record_cell){.layer = first->layer,
                                            .statistics = {.min = NAN, .max = NAN}};
         cell->role = llmfp_arena_string(&whole->arena, first->role, strlen(first->role));
         bool good = cell->role != NULL;
         for (size_t i = 0; good && i < n; i++) {
-            good = add_cell(cell, &slices[i]->cells[k], &whole->arena);
+            good = add_cell(cell, &slices[i].cells[k], &whole->arena);
         }
         bool no_room = false;
         *problem = good ? finish_cell(cell, &whole->arena, &no_room) : NULL;
@@ -159,7 +159,7 @@ static enum llmfp_status join_cells(const struct llmfp_record *const *slices, si
     return LLMFP_OK;
 }
 
-enum llmfp_status llmfp_record_join(const struct llmfp_record *const *slices, size_t n,
+enum llmfp_status llmfp_record_join(const struct llmfp_record *slices, size_t n,
                                     struct llmfp_record *whole, const char **problem,
                                     struct llmfp_error *error)
 {
@@ -167,13 +167,13 @@ enum llmfp_status llmfp_record_join(const struct llmfp_record *const *slices, si
     *problem = NULL;
     const struct llmfp_record *failed = NULL;
     for (size_t i = 0; failed == NULL && i < n; i++) {
-        failed = slices[i]->failed ? slices[i] : NULL;
+        failed = slices[i].failed ? &slices[i] : NULL;
     }
     enum llmfp_status status = LLMFP_OK;
     if (failed == NULL) {
         *problem = what_is_wrong(slices, n);
     }
-    if (*problem == NULL && !copy_head(failed != NULL ? failed : slices[0], whole)) {
+    if (*problem == NULL && !copy_head(failed != NULL ? failed : &slices[0], whole)) {
         status = no_memory(error);
     }
     if (status == LLMFP_OK && *problem == NULL && failed == NULL) {

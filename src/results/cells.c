@@ -120,8 +120,7 @@ static enum llmfp_status fill_block(const struct block *block, const struct surv
     empty_block(block);
     for (size_t i = 0; i < block->n; i++) {
         struct llmfp_record record = {0};
-        const enum llmfp_status status =
-            survey_read(survey, block->first + i, &record, error);
+        const enum llmfp_status status = survey_read(survey, block->first + i, &record, error);
         if (status != LLMFP_OK) {
             return status;
         }

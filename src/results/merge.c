@@ -225,7 +225,7 @@ static enum llmfp_status append_whole(struct merging *merging, struct model *mod
 }
 
 static enum llmfp_status join_records(struct merging *merging, struct model *model,
-                                      const struct llmfp_record *const *records)
+                                      const struct llmfp_record *records)
 {
     struct llmfp_record whole;
     const char *problem = NULL;
@@ -237,7 +237,7 @@ static enum llmfp_status join_records(struct merging *merging, struct model *mod
     if (problem != NULL) {
         return llmfp_fail(
             merging->error, LLMFP_FATAL, "checkpoint '%s' cannot be joined from '%s' to '%s': %s",
-            records[0]->label, model->first->source->path, model->last->source->path, problem);
+            records[0].label, model->first->source->path, model->last->source->path, problem);
     }
     status = append_whole(merging, model, &whole);
     llmfp_record_clear(&whole);
@@ -247,23 +247,19 @@ static enum llmfp_status join_records(struct merging *merging, struct model *mod
 static enum llmfp_status join_slices(struct merging *merging, struct model *model)
 {
     struct llmfp_record *records = calloc(model->n_slices, sizeof *records);
-    const struct llmfp_record **list = calloc(model->n_slices, sizeof *list);
-    enum llmfp_status status = records == NULL || list == NULL ? no_memory(merging) : LLMFP_OK;
+    enum llmfp_status status = records == NULL ? no_memory(merging) : LLMFP_OK;
     size_t n = 0;
     for (const struct slice *slice = model->first; status == LLMFP_OK && slice != NULL;
          slice = slice->next) {
-        list[n] = &records[n];
-        status = llmfp_journal_read(merging->journal, &slice->place, &records[n], merging->error);
-        n++;
+        status = llmfp_journal_read(merging->journal, &slice->place, &records[n++], merging->error);
     }
     if (status == LLMFP_OK) {
-        status = join_records(merging, model, list);
+        status = join_records(merging, model, records);
     }
     for (size_t i = 0; i < n; i++) {
         llmfp_record_clear(&records[i]);
     }
     free(records);
-    free(list);
     return status;
 }
 

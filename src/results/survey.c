@@ -173,8 +173,7 @@ static enum llmfp_status read_own(struct survey *survey, size_t n, struct findin
             return llmfp_fail(error, LLMFP_INTERRUPTED, "interrupted by a signal");
         }
         struct llmfp_record record = {0};
-        enum llmfp_status status =
-            survey_read(survey, survey->first + survey->n, &record, error);
+        enum llmfp_status status = survey_read(survey, survey->first + survey->n, &record, error);
         if (status != LLMFP_OK) {
             return status;
         }

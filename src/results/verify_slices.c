@@ -1,8 +1,8 @@
 /* verify_slices.c - what a part of a split scan says of checkpoints that it has a slice of. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "cell_check.h"
 #include "part_group.h"
 #include "verify.h"
 
@@ -18,23 +18,17 @@ static bool is_listed(const struct verifier *verifier, const struct llmfp_record
     return false;
 }
 
-static bool same_double(double a, double b)
-{
-    return (isnan(a) && isnan(b)) || memcmp(&a, &b, sizeof a) == 0;
-}
-
 /* Mean and std of every cell of a slice follow from its sums. */
 static enum llmfp_status check_slice(const struct verifier *verifier,
                                      const struct llmfp_record *record, const char *label)
 {
     struct llmfp_record alone = *record; /* as if it were the whole checkpoint */
-    const struct llmfp_record *const slices[] = {&alone};
     struct llmfp_record whole;
     const char *problem = NULL;
     alone.part.low = 0;
     alone.part.high = alone.part.stream_bytes;
     const enum llmfp_status status =
-        llmfp_record_join(slices, 1, &whole, &problem, verifier->error);
+        llmfp_record_join(&alone, 1, &whole, &problem, verifier->error);
     if (status != LLMFP_OK) {
         return status;
     }

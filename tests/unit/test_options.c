@@ -282,7 +282,8 @@ static void merges_and_parts(void)
 static void help_and_version_win(void)
 {
     CU_ASSERT(parses("--help") && options.help);
-    CU_ASSERT(parses("--append --overwrite a b --help") == false); /* the error came first */
+    CU_ASSERT(parses("a --bogus --help") == false); /* the error came first */
+    CU_ASSERT(parses("--append --overwrite a b --help") && options.help);
     CU_ASSERT(parses("--append --overwrite a --help --bogus") && options.help);
     CU_ASSERT(parses("--version --help") && options.version && !options.help);
 }

@@ -101,7 +101,7 @@ static struct llmfp_record slice_of(int k, uint64_t low, uint64_t high)
 static const char *join(const struct llmfp_record *a, const struct llmfp_record *b,
                         struct llmfp_record *whole)
 {
-    const struct llmfp_record *const slices[] = {a, b};
+    const struct llmfp_record slices[] = {*a, *b};
     struct llmfp_error error = {LLMFP_OK, ""};
     const char *problem = NULL;
     CU_ASSERT_EQUAL(llmfp_record_join(slices, 2, whole, &problem, &error), LLMFP_OK);
