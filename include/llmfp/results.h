@@ -8,7 +8,9 @@
 #define LLMFP_RESULTS_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "llmfp/communicator.h"
 #include "llmfp/error.h"
@@ -19,6 +21,13 @@
 #define LLMFP_SCHEMA_VERSION "1.1"
 /* What a file says that has nothing of later versions in it: all but parts of split scans. */
 #define LLMFP_SCHEMA_VERSION_WHOLE "1.0"
+
+/* Whether files of a schema version can be read. */
+static inline bool llmfp_schema_version_is_known(const char *version)
+{
+    return strcmp(version, LLMFP_SCHEMA_VERSION) == 0 ||
+           strcmp(version, LLMFP_SCHEMA_VERSION_WHOLE) == 0;
+}
 
 /* Two models and the correlation of their attention curves (correlation_qkvo).     */
 struct llmfp_pair {

@@ -3,6 +3,7 @@ together is refused with a sentence that names the files.
 """
 import os
 import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
@@ -156,8 +157,18 @@ class Parts(MergeCase):
             self.equal(file["status"].asstr()[0], "failed")
             self.check("part 3 of 5" in file["message"].asstr()[0], file["message"].asstr()[0])
             self.equal(file["std"].shape[1:], (0, 0))
+            results.opens_everywhere(self, files[2])
+        self.export(files[2], "part 3 of 5")
         self.merge([first, *files, last])
         self.same(whole, self.path("all.h5"))
+
+    def export(self, path, words):
+        """Other programs take a part for a file in which checkpoints have failed."""
+        tool = os.environ.get("LLMFP_EXPORT") or os.path.join(
+            os.path.dirname(program.scanner()), "..", "export", "llmfp-export")
+        done = subprocess.run([tool, "--json", path], capture_output=True, text=True, timeout=60,
+                              check=False)
+        self.check(done.returncode == 0 and words in done.stdout, done.stderr)
 
     def test_failed_checkpoints(self):
         """One is not there, one has a damaged header, one ends too early."""
