@@ -1,9 +1,11 @@
 /* reader.c - reading by mmap, pread or direct I/O; the last file stays open.
  *
  * What is fastest depends on where the bytes are. In the page cache, computing on a
- * mapping saves the copy that pread makes. On a disk, pread of large pieces with the
- * next ones announced keeps the disk busy while this rank computes. On network and
- * parallel file systems mappings are slow and their errors are signals: always pread.
+ * mapping saves the copy that pread makes. On a disk, pread of large pieces lets the
+ * kernel read ahead in large folios. (Announcing what comes next by POSIX_FADV_WILLNEED
+ * made it use single pages instead: twice the CPU time, and two thirds of the speed with
+ * two ranks.) On network and parallel file systems mappings are slow and their errors are
+ * signals: always pread.
  *
  * Compiled with _GNU_SOURCE, for preadv2, O_DIRECT and madvise.                          */
 #include "reader.h"
@@ -24,9 +26,9 @@ enum {
     PAGE = 4096, /* a multiple of every logical block size that O_DIRECT asks for */
     /* Places of a piece that are looked up in the page cache. */
     PROBES = 4,
-    /* Reading is announced ahead only while large pieces follow one another: otherwise
-     * bytes that nobody wants would be read. */
-    LEAST_AHEAD_BYTES = 512 << 10
+    /* After a miss the page cache is asked again only so much later, and for so much at
+     * once: the kernel's readahead would pass for a cached file otherwise. */
+    PROBED_BYTES = 64 << 20
 };
 
 #ifndef MADV_POPULATE_READ
@@ -39,10 +41,12 @@ struct reader {
     uint64_t buffer_bytes;            /* of data; two pages more are there for alignment */
     const struct llmfp_file *current; /* the file that is open, or NULL */
     struct llmfp_open_file open;
-    bool local;         /* its file system is good for mappings */
-    unsigned char *map; /* the whole file, or NULL */
-    uint64_t end_bytes; /* where the last piece that was read ended */
-    bool drop;          /* too large for the page cache to be of use afterwards */
+    bool local;             /* its file system is good for mappings */
+    unsigned char *map;     /* the whole file, or NULL */
+    int asked;              /* the same file opened for asking what is cached, or -1 */
+    bool missed;            /* the page cache lacked something when it was last asked */
+    uint64_t unasked_bytes; /* read since then */
+    bool drop;              /* too large for the page cache to be of use afterwards */
 };
 
 struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io)
@@ -56,6 +60,7 @@ struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io)
     }
     if (reader != NULL) {
         reader->io = io;
+        reader->asked = -1;
         reader->buffer = buffer;
         reader->buffer_bytes = most_bytes;
     }
@@ -68,6 +73,10 @@ static void close_current(struct reader *reader)
         if (reader->map != NULL) {
             munmap(reader->map, (size_t)reader->open.size_bytes);
             reader->map = NULL;
+        }
+        if (reader->asked >= 0) {
+            close(reader->asked);
+            reader->asked = -1;
         }
         llmfp_file_close(&reader->open);
         reader->current = NULL;
@@ -164,12 +173,16 @@ static enum llmfp_status open_current(struct reader *reader, const struct llmfp_
     reader->current = file;
     reader->local = is_local(reader->open.descriptor);
     reader->drop = larger_than_half_the_memory(file->size_bytes);
-    reader->end_bytes = 0;
+    reader->missed = false;
     const bool maps = reader->io == LLMFP_IO_MMAP || (reader->io == LLMFP_IO_AUTO && reader->local);
     if (maps && file->size_bytes <= SIZE_MAX) {
         void *map =
             mmap(NULL, (size_t)file->size_bytes, PROT_READ, MAP_SHARED, reader->open.descriptor, 0);
         reader->map = map == MAP_FAILED ? NULL : map; /* then pread serves */
+    }
+    if (reader->map != NULL && reader->io == LLMFP_IO_AUTO) {
+        reader->asked = open(reader->open.path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        (void)posix_fadvise(reader->asked, 0, 0, POSIX_FADV_RANDOM);
     }
     return LLMFP_OK;
 }
@@ -184,20 +197,43 @@ enum llmfp_status reader_lost(const struct llmfp_file *file, struct llmfp_error 
                       file->path);
 }
 
-/* Whether some bytes here and there of a piece are in the page cache. A read that may not
- * wait tells, also for files of other owners. */
+/* Whether some bytes here and there are in the page cache. A read that may not wait
+ * tells, also for files of other owners. It starts reading what is missing, so it has a
+ * descriptor of its own: the kernel's readahead goes by what a descriptor reads. */
 static bool is_cached(const struct reader *reader, uint64_t offset_bytes, uint64_t size_bytes)
 {
     for (uint64_t i = 0; i < PROBES; i++) {
         unsigned char byte;
         const struct iovec one = {&byte, 1};
         const uint64_t place = offset_bytes + (size_bytes - 1) * i / (PROBES - 1);
-        const ssize_t got = preadv2(reader->open.descriptor, &one, 1, (off_t)place, RWF_NOWAIT);
+        const ssize_t got = preadv2(reader->asked, &one, 1, (off_t)place, RWF_NOWAIT);
         if (got != 1 && errno != EOPNOTSUPP) { /* file systems in memory need no asking */
             return false;
         }
     }
     return true;
+}
+
+/* Whether a piece is better mapped than read. */
+static bool is_to_be_mapped(struct reader *reader, uint64_t offset_bytes, uint64_t size_bytes)
+{
+    if (reader->map == NULL) {
+        return false;
+    }
+    if (reader->io == LLMFP_IO_MMAP) {
+        return true;
+    }
+    if (reader->asked < 0 || (reader->missed && reader->unasked_bytes < PROBED_BYTES)) {
+        reader->unasked_bytes += size_bytes;
+        return false;
+    }
+    const uint64_t rest_bytes = reader->open.size_bytes - offset_bytes;
+    const uint64_t asked_bytes = reader->missed && size_bytes < PROBED_BYTES
+                                     ? (rest_bytes < PROBED_BYTES ? rest_bytes : PROBED_BYTES)
+                                     : size_bytes;
+    reader->missed = !is_cached(reader, offset_bytes, asked_bytes);
+    reader->unasked_bytes = 0;
+    return !reader->missed;
 }
 
 static enum llmfp_status get_mapped(struct reader *reader, uint64_t offset_bytes,
@@ -246,19 +282,13 @@ static enum llmfp_status get_direct(struct reader *reader, uint64_t offset_bytes
 static enum llmfp_status get_read(struct reader *reader, uint64_t offset_bytes, uint64_t size_bytes,
                                   const unsigned char **bytes, struct llmfp_error *error)
 {
-    const int descriptor = reader->open.descriptor;
     *bytes = reader->buffer;
     const enum llmfp_status status =
         llmfp_file_read(&reader->open, offset_bytes, reader->buffer, (size_t)size_bytes, error);
-    if (offset_bytes == reader->end_bytes && size_bytes >= LEAST_AHEAD_BYTES) {
-        (void)posix_fadvise(descriptor, (off_t)(offset_bytes + size_bytes), (off_t)(2 * size_bytes),
-                            POSIX_FADV_WILLNEED);
-    }
     if (reader->drop) { /* leave room for what others have in the page cache */
-        (void)posix_fadvise(descriptor, (off_t)offset_bytes, (off_t)size_bytes,
+        (void)posix_fadvise(reader->open.descriptor, (off_t)offset_bytes, (off_t)size_bytes,
                             POSIX_FADV_DONTNEED);
     }
-    reader->end_bytes = offset_bytes + size_bytes;
     return status;
 }
 
@@ -302,8 +332,7 @@ enum llmfp_status reader_get(struct reader *reader, const struct llmfp_file *fil
     if (reader->io == LLMFP_IO_DIRECT) {
         return get_direct(reader, offset_bytes, size_bytes, bytes, error);
     }
-    if (reader->map != NULL &&
-        (reader->io == LLMFP_IO_MMAP || is_cached(reader, offset_bytes, size_bytes))) {
+    if (is_to_be_mapped(reader, offset_bytes, size_bytes)) {
         *mapped = true;
         return get_mapped(reader, offset_bytes, size_bytes, bytes, error);
     }
