@@ -2,7 +2,8 @@
  *
  * What is fastest depends on where the bytes are. In the page cache, computing on a
  * mapping saves the copy that pread makes. On a disk, pread of large pieces lets the
- * kernel read ahead in large folios. (Announcing what comes next by POSIX_FADV_WILLNEED
+ * kernel read ahead in large folios, and a thread of our own reads the next piece while
+ * this one is added: how far the kernel reads ahead depends on the site (128 KiB on many). (Announcing what comes next by POSIX_FADV_WILLNEED
  * made it use single pages instead: twice the CPU time, and two thirds of the speed with
  * two ranks.) On network and parallel file systems mappings are slow and their errors are
  * signals: always pread.
@@ -20,15 +21,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "ahead.h"
 #include "file.h"
 
 enum {
-    PAGE = 4096, /* a multiple of every logical block size that O_DIRECT asks for */
+    PAGE = READING_PAGE_BYTES,
     /* Places of a piece that are looked up in the page cache. */
     PROBES = 4,
     /* After a miss the page cache is asked again only so much later, and for so much at
      * once: the kernel's readahead would pass for a cached file otherwise. */
-    PROBED_BYTES = 64 << 20
+    PROBED_BYTES = 64 << 20,
+    MOST_AHEAD_BYTES = 64 << 20 /* larger pieces get no second buffer */
 };
 
 #ifndef MADV_POPULATE_READ
@@ -38,7 +41,10 @@ enum {
 struct reader {
     enum llmfp_io io;
     unsigned char *buffer;            /* page-aligned */
+    unsigned char *spare;             /* likewise, for what is read ahead; NULL until needed */
     uint64_t buffer_bytes;            /* of data; two pages more are there for alignment */
+    struct ahead *ahead;              /* NULL until needed */
+    bool no_ahead;                    /* no memory or no thread for it, or pieces are too large */
     const struct llmfp_file *current; /* the file that is open, or NULL */
     struct llmfp_open_file open;
     bool local;             /* its file system is good for mappings */
@@ -49,26 +55,41 @@ struct reader {
     bool drop;              /* too large for the page cache to be of use afterwards */
 };
 
+static unsigned char *new_buffer(uint64_t size_bytes)
+{
+    void *buffer = NULL;
+    return posix_memalign(&buffer, PAGE, (size_t)size_bytes + (size_t)2 * PAGE) == 0 ? buffer
+                                                                                     : NULL;
+}
+
 struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io)
 {
     struct reader *reader = calloc(1, sizeof *reader);
-    void *buffer = NULL;
-    if (reader != NULL &&
-        posix_memalign(&buffer, PAGE, (size_t)most_bytes + (size_t)2 * PAGE) != 0) {
+    unsigned char *buffer = new_buffer(most_bytes);
+    if (reader == NULL || buffer == NULL) {
         free(reader);
+        free(buffer);
         return NULL;
     }
-    if (reader != NULL) {
-        reader->io = io;
-        reader->asked = -1;
-        reader->buffer = buffer;
-        reader->buffer_bytes = most_bytes;
-    }
+    reader->io = io;
+    reader->asked = -1;
+    reader->buffer = buffer;
+    reader->buffer_bytes = most_bytes;
+    reader->no_ahead = most_bytes > MOST_AHEAD_BYTES;
     return reader;
+}
+
+/* Nothing is under way afterwards; what was read ahead is forgotten. */
+static void forget_ahead(struct reader *reader)
+{
+    if (reader->ahead != NULL && ahead_begun(reader->ahead) != NULL) {
+        (void)!ahead_end(reader->ahead, NULL);
+    }
 }
 
 static void close_current(struct reader *reader)
 {
+    forget_ahead(reader);
     if (reader->current != NULL) {
         if (reader->map != NULL) {
             munmap(reader->map, (size_t)reader->open.size_bytes);
@@ -87,6 +108,8 @@ void reader_free(struct reader *reader)
 {
     if (reader != NULL) {
         close_current(reader);
+        ahead_free(reader->ahead);
+        free(reader->spare);
         free(reader->buffer);
         free(reader);
     }
@@ -236,6 +259,13 @@ static bool is_to_be_mapped(struct reader *reader, uint64_t offset_bytes, uint64
     return !reader->missed;
 }
 
+/* Whether the thread is reading, or has read, just this. */
+static bool is_ahead(const struct reader *reader, uint64_t offset_bytes, uint64_t size_bytes)
+{
+    const struct reading *begun = reader->ahead == NULL ? NULL : ahead_begun(reader->ahead);
+    return begun != NULL && begun->offset_bytes == offset_bytes && begun->size_bytes == size_bytes;
+}
+
 static enum llmfp_status get_mapped(struct reader *reader, uint64_t offset_bytes,
                                     uint64_t size_bytes, const unsigned char **bytes,
                                     struct llmfp_error *error)
@@ -251,45 +281,58 @@ static enum llmfp_status get_mapped(struct reader *reader, uint64_t offset_bytes
     return LLMFP_OK;
 }
 
-static enum llmfp_status get_direct(struct reader *reader, uint64_t offset_bytes,
-                                    uint64_t size_bytes, const unsigned char **bytes,
-                                    struct llmfp_error *error)
+static struct reading reading_of(const struct reader *reader, uint64_t offset_bytes,
+                                 uint64_t size_bytes, unsigned char *to)
 {
-    const uint64_t first = offset_bytes / PAGE * PAGE;
-    const uint64_t wanted = offset_bytes - first + size_bytes;
-    const uint64_t rounded = (wanted + PAGE - 1) / PAGE * PAGE;
-    *bytes = reader->buffer + (offset_bytes - first);
-    uint64_t done = 0;
-    while (done < wanted) {
-        const ssize_t got = pread(reader->open.descriptor, reader->buffer + done,
-                                  (size_t)(rounded - done), (off_t)(first + done));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got < 0) {
-            char text[LLMFP_SYSTEM_TEXT_BYTES];
-            return llmfp_fail(error, LLMFP_CHECKPOINT, "cannot read %s with direct I/O: %s",
-                              reader->open.path, llmfp_system_text(errno, text));
-        }
-        done += (uint64_t)got;
-        if (got == 0 || (done < wanted && done % PAGE != 0)) { /* the end of the file */
-            return reader_lost(reader->current, error);
-        }
-    }
-    return LLMFP_OK;
+    return (struct reading){reader->open, offset_bytes, size_bytes, reader->io == LLMFP_IO_DIRECT,
+                            to};
 }
 
+/* The piece into the buffer: by the thread, if that has begun it, or now. */
 static enum llmfp_status get_read(struct reader *reader, uint64_t offset_bytes, uint64_t size_bytes,
                                   const unsigned char **bytes, struct llmfp_error *error)
 {
-    *bytes = reader->buffer;
-    const enum llmfp_status status =
-        llmfp_file_read(&reader->open, offset_bytes, reader->buffer, (size_t)size_bytes, error);
+    struct reading reading = reading_of(reader, offset_bytes, size_bytes, reader->buffer);
+    enum llmfp_status status;
+    if (is_ahead(reader, offset_bytes, size_bytes)) {
+        status = ahead_end(reader->ahead, error);
+        reading.to = reader->spare;
+        reader->spare = reader->buffer;
+        reader->buffer = reading.to;
+    } else {
+        forget_ahead(reader);
+        status = reading_do(&reading, error);
+    }
+    *bytes = reading_bytes(&reading);
     if (reader->drop) { /* leave room for what others have in the page cache */
         (void)posix_fadvise(reader->open.descriptor, (off_t)offset_bytes, (off_t)size_bytes,
                             POSIX_FADV_DONTNEED);
     }
     return status;
+}
+
+/* A second buffer and the thread, when they are needed for the first time. */
+static bool can_read_ahead(struct reader *reader)
+{
+    if (reader->ahead == NULL && !reader->no_ahead) {
+        reader->spare = new_buffer(reader->buffer_bytes);
+        reader->ahead = reader->spare == NULL ? NULL : ahead_new();
+        reader->no_ahead = reader->ahead == NULL;
+    }
+    return reader->ahead != NULL;
+}
+
+void reader_expect(struct reader *reader, const struct llmfp_file *file, uint64_t offset_bytes,
+                   uint64_t size_bytes)
+{
+    if (reader->current != file || size_bytes > reader->buffer_bytes ||
+        is_to_be_mapped(reader, offset_bytes, size_bytes) || !can_read_ahead(reader)) {
+        return;
+    }
+    if (ahead_begun(reader->ahead) == NULL) {
+        const struct reading reading = reading_of(reader, offset_bytes, size_bytes, reader->spare);
+        ahead_begin(reader->ahead, &reading);
+    }
 }
 
 enum llmfp_status reader_copy(struct reader *reader, const struct llmfp_file *file,
@@ -304,10 +347,10 @@ enum llmfp_status reader_copy(struct reader *reader, const struct llmfp_file *fi
     for (uint64_t done = 0; status == LLMFP_OK && done < size_bytes;) {
         const uint64_t rest = size_bytes - done;
         const uint64_t n = rest < reader->buffer_bytes ? rest : reader->buffer_bytes;
-        const unsigned char *bytes;
-        status = get_direct(reader, offset_bytes + done, n, &bytes, error);
+        const struct reading reading = reading_of(reader, offset_bytes + done, n, reader->buffer);
+        status = reading_do(&reading, error);
         if (status == LLMFP_OK) {
-            memcpy(to + done, bytes, (size_t)n);
+            memcpy(to + done, reading_bytes(&reading), (size_t)n);
             done += n;
         }
     }
@@ -329,10 +372,8 @@ enum llmfp_status reader_get(struct reader *reader, const struct llmfp_file *fil
         return llmfp_fail(error, LLMFP_FATAL, "%llu bytes asked from a reader of %llu",
                           (unsigned long long)size_bytes, (unsigned long long)reader->buffer_bytes);
     }
-    if (reader->io == LLMFP_IO_DIRECT) {
-        return get_direct(reader, offset_bytes, size_bytes, bytes, error);
-    }
-    if (is_to_be_mapped(reader, offset_bytes, size_bytes)) {
+    if (!is_ahead(reader, offset_bytes, size_bytes) &&
+        is_to_be_mapped(reader, offset_bytes, size_bytes)) {
         *mapped = true;
         return get_mapped(reader, offset_bytes, size_bytes, bytes, error);
     }
