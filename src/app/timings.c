@@ -49,13 +49,13 @@ static void gather(const struct llmfp_communicator *communicator, const double *
 static void print_rates(struct over_ranks bytes, struct over_ranks rates, uint64_t all_bytes,
                         double total_s, FILE *out)
 {
-    (void)fprintf(out, "bytes read by a rank: least %s, mean %s, most %s\n",
-                  size_text((uint64_t)bytes.least).text, size_text((uint64_t)bytes.mean).text,
-                  size_text((uint64_t)bytes.most).text);
     (void)fprintf(out, "rate of a rank while it reads and computes: least %s, mean %s, most %s\n",
                   rate_text(rates.least).text, rate_text(rates.mean).text,
                   rate_text(rates.most).text);
-    (void)fprintf(out, "all ranks: %s (%llu bytes), %s\n", size_text(all_bytes).text,
+    (void)fprintf(out,
+                  "bytes read by a rank: least %s, mean %s, most %s; by all %s (%llu bytes), %s\n",
+                  size_text((uint64_t)bytes.least).text, size_text((uint64_t)bytes.mean).text,
+                  size_text((uint64_t)bytes.most).text, size_text(all_bytes).text,
                   (unsigned long long)all_bytes, rate_text((double)all_bytes / total_s).text);
 }
 
