@@ -47,8 +47,10 @@ struct reader {
     bool no_ahead;                    /* no memory or no thread for it, or pieces are too large */
     const struct llmfp_file *current; /* the file that is open, or NULL */
     struct llmfp_open_file open;
-    bool local;             /* its file system is good for mappings */
-    unsigned char *map;     /* the whole file, or NULL */
+    bool local;         /* its file system is good for mappings */
+    unsigned char *map; /* the whole file, or NULL; of it the last piece has pages: */
+    uint64_t mapped_offset;
+    uint64_t mapped_bytes;  /* 0: none */
     int asked;              /* the same file opened for asking what is cached, or -1 */
     bool missed;            /* the page cache lacked something when it was last asked */
     uint64_t unasked_bytes; /* read since then */
@@ -94,6 +96,7 @@ static void close_current(struct reader *reader)
         if (reader->map != NULL) {
             munmap(reader->map, (size_t)reader->open.size_bytes);
             reader->map = NULL;
+            reader->mapped_bytes = 0;
         }
         if (reader->asked >= 0) {
             close(reader->asked);
@@ -266,15 +269,28 @@ static bool is_ahead(const struct reader *reader, uint64_t offset_bytes, uint64_
     return begun != NULL && begun->offset_bytes == offset_bytes && begun->size_bytes == size_bytes;
 }
 
+/* Pages that are mapped count as memory of this rank: leave none behind. It costs what
+ * unmapping the file at its end would. */
+static void drop_mapped(struct reader *reader)
+{
+    if (reader->mapped_bytes > 0) {
+        (void)madvise(reader->map + reader->mapped_offset, (size_t)reader->mapped_bytes,
+                      MADV_DONTNEED);
+        reader->mapped_bytes = 0;
+    }
+}
+
 static enum llmfp_status get_mapped(struct reader *reader, uint64_t offset_bytes,
                                     uint64_t size_bytes, const unsigned char **bytes,
                                     struct llmfp_error *error)
 {
     const uint64_t first = offset_bytes / PAGE * PAGE;
     *bytes = reader->map + offset_bytes;
+    drop_mapped(reader);
+    reader->mapped_offset = first;
+    reader->mapped_bytes = offset_bytes - first + size_bytes;
     /* One call instead of a fault every few pages. EINVAL: an older kernel; they will fault. */
-    if (madvise(reader->map + first, (size_t)(offset_bytes - first + size_bytes),
-                MADV_POPULATE_READ) != 0 &&
+    if (madvise(reader->map + first, (size_t)reader->mapped_bytes, MADV_POPULATE_READ) != 0 &&
         errno != EINVAL && errno != ENOSYS) {
         return reader_lost(reader->current, error);
     }

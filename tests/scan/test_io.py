@@ -1,5 +1,6 @@
 """Ways of reading: the same numbers by each, and files that change under the scan."""
 import os
+import re
 import sys
 import time
 
@@ -37,6 +38,36 @@ class Ways(program.ScanCase):
         done = program.run(["--io=fast", "manifest.txt"], None, self.folder)
         self.equal(done.status, 2, done.tell())
         self.check("fast" in done.errors()[0] and "mmap" in done.errors()[0], done.tell())
+
+
+class Memory(program.ScanCase):
+    """Pages of a mapped file count as memory of a rank, too: they are given back."""
+
+    def resident(self, pid):
+        try:
+            with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+                found = re.search(r"VmRSS:\s+(\d+) kB", file.read())
+        except (FileNotFoundError, ProcessLookupError):
+            found = None
+        return int(found[1]) << 10 if found else 0
+
+    def test_mapped_pages(self):
+        os.makedirs(self.path("long"))
+        tensors = {f"model.layers.{i}.mlp.up_proj.weight": (1 << 14, 1 << 14) for i in range(6)}
+        checkpoints.write_sparse(self.path("long", "model.safetensors"), tensors)
+        self.check(os.path.getsize(self.path("long", "model.safetensors")) > 3 * GIB, "too small")
+        self.write("manifest.txt", "long\n")
+        for way in ("mmap", "auto"):
+            process = program.start(["-o", self.path("out.h5"), "--overwrite", f"--io={way}",
+                                     "--progress=none", "--summary=none", "manifest.txt"], None,
+                                    self.folder)
+            peak, samples = 0, 0
+            while process.poll() is None:
+                peak, samples = max(peak, self.resident(process.pid)), samples + 1
+                time.sleep(0.005)
+            _, err = program.finish(process)
+            self.equal(process.returncode, 0, err)
+            self.check(samples > 10 and 0 < peak < 400 << 20, f"{way}: {peak} bytes were resident")
 
 
 class Shrinking(program.ScanCase):
