@@ -31,7 +31,9 @@ enum {
     /* After a miss the page cache is asked again only so much later, and for so much at
      * once: the kernel's readahead would pass for a cached file otherwise. */
     PROBED_BYTES = 64 << 20,
-    MOST_AHEAD_BYTES = 64 << 20 /* larger pieces get no second buffer */
+    /* Smaller pieces are not worth waking a thread; larger ones get no second buffer. */
+    LEAST_AHEAD_BYTES = 128 << 10,
+    MOST_AHEAD_BYTES = 64 << 20
 };
 
 #ifndef MADV_POPULATE_READ
@@ -341,8 +343,9 @@ static bool can_read_ahead(struct reader *reader)
 void reader_expect(struct reader *reader, const struct llmfp_file *file, uint64_t offset_bytes,
                    uint64_t size_bytes)
 {
-    if (reader->current != file || size_bytes > reader->buffer_bytes ||
-        is_to_be_mapped(reader, offset_bytes, size_bytes) || !can_read_ahead(reader)) {
+    if (reader->current != file || size_bytes < LEAST_AHEAD_BYTES ||
+        size_bytes > reader->buffer_bytes || is_to_be_mapped(reader, offset_bytes, size_bytes) ||
+        !can_read_ahead(reader)) {
         return;
     }
     if (ahead_begun(reader->ahead) == NULL) {
