@@ -4,9 +4,11 @@ import re
 import sys
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+for folder in ("support", "bench"):
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", folder))
 
 import checkpoints  # noqa: E402
+import data  # noqa: E402
 import harness  # noqa: E402
 import program  # noqa: E402
 import results  # noqa: E402
@@ -32,6 +34,20 @@ class Ways(program.ScanCase):
                     sums = found["exact/sum"].tobytes(), found["std"].tobytes()
                     reference = reference or sums
                     self.equal(sums, reference, f"{way} {chunk} {ranks}")
+
+    def test_read_ahead(self):
+        """Pieces that are large enough for it, with scales that are read in between."""
+        lines = []
+        for encoding in ("BF16", "F32", "FP8 blocks", "GPTQ 4 bit", "NF4", "Q4_K"):
+            lines.append(f'"{encoding}" "{data.make(self.path("made"), encoding, 3 << 20).path}"\n')
+        manifest = "".join(lines)
+        wanted, _ = self.scan(manifest, "--io=mmap")
+        for way, chunk, ranks in (("pread", "256K", None), ("pread", "300001", 2),
+                                  ("direct", "256K", 2), ("direct", "300001", None),
+                                  ("auto", "1M", 3)):
+            found, _ = self.scan(manifest, "--overwrite", f"--io={way}", f"--chunk={chunk}",
+                                 ranks=ranks)
+            results.equal(self, wanted, found, (), f"{way} {chunk} {ranks}")
 
     def test_unknown_way(self):
         self.write("manifest.txt", "one\n")
@@ -105,6 +121,9 @@ class Shrinking(program.ScanCase):
 
     def test_read(self):
         self.cut_while_scanning("pread", None)
+
+    def test_direct(self):
+        self.cut_while_scanning("direct", None)
 
 
 if __name__ == "__main__":
