@@ -46,7 +46,7 @@ struct reader {
     unsigned char *spare;             /* likewise, for what is read ahead; NULL until needed */
     uint64_t buffer_bytes;            /* of data; two pages more are there for alignment */
     struct ahead *ahead;              /* NULL until needed */
-    bool no_ahead;                    /* no memory or no thread for it, or pieces are too large */
+    bool no_ahead;                    /* no thread or memory for it, or pieces are too large */
     const struct llmfp_file *current; /* the file that is open, or NULL */
     struct llmfp_open_file open;
     bool local;         /* its file system is good for mappings */
@@ -66,7 +66,7 @@ static unsigned char *new_buffer(uint64_t size_bytes)
                                                                                      : NULL;
 }
 
-struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io)
+struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io, bool with_thread)
 {
     struct reader *reader = calloc(1, sizeof *reader);
     unsigned char *buffer = new_buffer(most_bytes);
@@ -79,7 +79,7 @@ struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io)
     reader->asked = -1;
     reader->buffer = buffer;
     reader->buffer_bytes = most_bytes;
-    reader->no_ahead = most_bytes > MOST_AHEAD_BYTES;
+    reader->no_ahead = !with_thread || most_bytes > MOST_AHEAD_BYTES;
     return reader;
 }
 

@@ -13,8 +13,9 @@ struct reader; /* opaque */
 
 /* All Local.                                                                      */
 
-/* A reader for up to most_bytes at a time. NULL without memory.                    */
-struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io);
+/* A reader for up to most_bytes at a time; with_thread: it may use a thread. NULL without
+ * memory.                                                                          */
+struct reader *reader_new(uint64_t most_bytes, enum llmfp_io io, bool with_thread);
 
 /* size_bytes of a file from offset on; valid until the next call of this or reader_copy.
  * A file whose size or time is no longer what the catalog says has changed during the scan.

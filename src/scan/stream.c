@@ -52,8 +52,11 @@ enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *pl
     stream->extreme = calloc(plan->n_cells * LLMFP_N_EXTREMES + 1, sizeof *stream->extreme);
     stream->moments = calloc(plan->n_cells + 1, sizeof *stream->moments);
     stream->staging = malloc((size_t)STAGING_PARTS * STAGING_BYTES);
+    int threads = MPI_THREAD_SINGLE;
+    MPI_Query_thread(&threads);
     /* A chunk begins at the start of a block, so it may hold almost one block more. */
-    stream->reader = reader_new(chunk_bytes + most_block_bytes(plan), io);
+    stream->reader =
+        reader_new(chunk_bytes + most_block_bytes(plan), io, threads >= MPI_THREAD_FUNNELED);
     if (stream->additive == NULL || stream->extreme == NULL || stream->moments == NULL ||
         stream->staging == NULL || stream->reader == NULL) {
         return llmfp_fail_memory(error,
