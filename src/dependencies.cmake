@@ -17,6 +17,9 @@ if(NOT ZLIB_FOUND)
   message(FATAL_ERROR "zlib was not found: install zlib1g-dev (Debian), or set ZLIB_ROOT.")
 endif()
 
+set(THREADS_PREFER_PTHREAD_FLAG TRUE)
+find_package(Threads REQUIRED)
+
 find_package(MPI QUIET COMPONENTS C)
 if(NOT MPI_C_FOUND)
   message(FATAL_ERROR "MPI was not found: install libopenmpi-dev and openmpi-bin (Debian), or load your site's MPI module.")
