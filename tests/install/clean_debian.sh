@@ -7,10 +7,12 @@ package=$(realpath "$1")
 data=$(cd "$(dirname "${BASH_SOURCE[0]}")/../data" && pwd)
 mirror=${LLMFP_MIRROR:-http://deb.debian.org/debian}
 root=$(mktemp -d)
+chmod 755 "$root" # apt and the user in there are not root
 clean_up()
 {
     mountpoint -q "$root/proc" && umount "$root/proc"
     rm -rf --one-file-system "$root"
+    rm -f "$root.log"
 }
 trap clean_up EXIT
 
@@ -22,13 +24,13 @@ inside()
 
 debootstrap --variant=minbase bookworm "$root" "$mirror" >"$root.log" 2>&1 ||
     { tail "$root.log" >&2; exit 1; }
-rm -f "$root.log"
 mount -t proc proc "$root/proc"
 mkdir -p "$root/dev/shm"
 cp "$package" "$root/tmp/llmfp.deb"
 cp -r "$data" "$root/tmp/data"
 inside apt-get update -q >/dev/null
-inside apt-get install -y -q --no-install-recommends /tmp/llmfp.deb >/dev/null
+inside apt-get install -y -q --no-install-recommends /tmp/llmfp.deb >"$root.log" 2>&1 ||
+    { tail "$root.log" >&2; exit 1; }
 inside useradd --create-home user
 inside su user -c 'set -e; cd
     mpirun --oversubscribe -n 3 llmfp-scan -o r.h5 /tmp/data/tiny-lineage/manifest.txt
