@@ -9,11 +9,11 @@
 # To build and to run.
 build_packages=(gcc libc6-dev make cmake pkg-config openmpi-bin libopenmpi-dev
                 libhdf5-openmpi-dev libcjson-dev libmpfr-dev libgmp-dev zlib1g-dev)
-# The tests on top of that: CUnit, nm and readelf, h5dump and h5diff, Python as an oracle, and
-# what executes the notebook.
+# The tests on top of that: CUnit, nm and readelf, h5dump and h5diff, Python as an oracle,
+# what executes the notebook; SLURM for the jobs.
 test_packages=(libcunit1-dev binutils hdf5-tools python3 python3-numpy python3-h5py
                python3-xarray python3-h5netcdf python3-matplotlib python3-nbconvert
-               python3-ipykernel python3-fusepy fuse3)
+               python3-ipykernel python3-fusepy fuse3 slurm-wlm munge)
 # One test more where these can be had: the kernels of AArch64, cross-compiled and emulated.
 cross_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 

@@ -41,7 +41,8 @@ bool llmfp_isa_is_supported(enum llmfp_isa isa)
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi") &&
-               __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512ifma");
+               __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512ifma") &&
+               __builtin_cpu_supports("gfni") && __builtin_cpu_supports("avx512vpopcntdq");
 #elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     case LLMFP_ISA_NEON:
         return true; /* part of every AArch64 */
