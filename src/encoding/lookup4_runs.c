@@ -467,11 +467,7 @@ static void add_nested(struct runs *runs, const unsigned char *bytes, uint64_t r
     int64_t extreme[LLMFP_N_EXTREMES];
     struct llmfp_moments squares = llmfp_moments_begin(&layout, additive, extreme);
     struct nested_sums sums = {.squares = &squares};
-    unsigned char offset[4];
-    for (unsigned i = 0; i < 4; i++) {
-        offset[i] = (unsigned char)(runs->lookup->sides->parameters[3] >> (8 * i));
-    }
-    sums.offset = side_scale_of(LLMFP_F32, offset, 0);
+    sums.offset = lookup4_offset(runs->lookup->sides);
     const uint64_t per_nested = runs->per_block * runs->lookup->sides->parameters[2];
     for (uint64_t i = 0; i < n;) {
         const uint64_t rest = per_nested - (run + i) % per_nested;
