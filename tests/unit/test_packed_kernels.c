@@ -313,7 +313,10 @@ static void make_lookup(struct problem *problem, size_t map, uint64_t block, boo
         put_floats(&problem->sides, inner, 256);
         if (class == HOSTILE) {
             unsigned char *bytes = side_memory[4] + (problem->sides.side[4].bytes - side_memory[4]);
-            memcpy(bytes + 4 * between(0, 255), "\0\0\x80\x7F", 4); /* infinity */
+            bytes += 4 * between(0, 255);
+            bytes[0] = bytes[1] = 0; /* infinity */
+            bytes[2] = 0x80;
+            bytes[3] = 0x7F;
         }
         uint32_t bits;
         memcpy(&bits, &offsets[between(0, 3)], sizeof bits);
