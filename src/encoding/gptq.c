@@ -315,6 +315,24 @@ static enum llmfp_status check_groups(const struct task *task, uint64_t n_groups
     return LLMFP_OK;
 }
 
+/* True where no output of a group may have a zero point of all ones: of 2, 4 or 8 bits none
+ * has all its bits set, as the lowest bit of `code` shows. */
+static bool has_no_ones(const struct task *task, uint64_t group)
+{
+    const uint64_t row_bytes = task->outputs * task->bits / 8;
+    const unsigned char *bytes = task->sides->side[1].bytes + group * row_bytes;
+    const unsigned lowest = 0xFF / ((1U << task->bits) - 1); /* of each code of a byte */
+    unsigned found = 0;
+    for (uint64_t i = 0; i < row_bytes; i++) {
+        unsigned code = bytes[i];
+        code &= code >> 1;
+        code &= task->bits > 2 ? code >> 2 : code;
+        code &= task->bits > 4 ? code >> 4 : code;
+        found |= code & lowest;
+    }
+    return task->bits != 3 && found == 0;
+}
+
 enum llmfp_status llmfp_check_gptq(const struct llmfp_sides *sides, struct llmfp_error *error)
 {
     const struct task task = task_of(sides);
@@ -322,7 +340,7 @@ enum llmfp_status llmfp_check_gptq(const struct llmfp_sides *sides, struct llmfp
     const uint64_t n_groups = sides->side[1].size_bytes / row_bytes;
     const unsigned all_ones = (1U << task.bits) - 1;
     for (uint64_t g = 0; task.zero_offset == 1 && g < n_groups; g++) {
-        for (uint64_t c = 0; c < task.outputs; c++) {
+        for (uint64_t c = has_no_ones(&task, g) ? task.outputs : 0; c < task.outputs; c++) {
             if (stored_zero(&task, g, c) == all_ones) {
                 return llmfp_fail(error, LLMFP_CHECKPOINT,
                                   "the zero point of group %" PRIu64 ", output %" PRIu64

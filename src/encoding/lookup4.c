@@ -14,6 +14,7 @@
 #include "lookup4.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <string.h>
 
 #include "kernels.h"
@@ -28,7 +29,10 @@ enum {
     /* Values of the map as integers of one unit are below 2^28, so the squares of 128 of
      * them are below 2^63; other maps are added code by code, 2^16 elements at most. */
     MAP_BITS = 28,
-    SCALE_BITS = 84
+    SCALE_BITS = 84,
+    /* Of a sum of a, which has 48 bits at most, and b, which has 24. */
+    MOST_A_SHIFT = SCALE_BITS - 49,
+    MOST_B_SHIFT = SCALE_BITS - 25
 };
 
 static const int64_t bias = INT64_C(1) << 31;
@@ -42,8 +46,7 @@ static struct wide_scale add_parts(llmfp_i128 a, int a_exponent, llmfp_i128 b, i
         return sum;
     }
     const int low = a_exponent < b_exponent ? a_exponent : b_exponent;
-    /* a has 48 bits at most, b 24. */
-    if (a_exponent - low > SCALE_BITS - 49 || b_exponent - low > SCALE_BITS - 25) {
+    if (a_exponent - low > MOST_A_SHIFT || b_exponent - low > MOST_B_SHIFT) {
         sum.fits = false;
         return sum;
     }
@@ -51,6 +54,15 @@ static struct wide_scale add_parts(llmfp_i128 a, int a_exponent, llmfp_i128 b, i
         a * ((llmfp_i128)1 << (a_exponent - low)) + b * ((llmfp_i128)1 << (b_exponent - low));
     sum.exponent = low;
     return sum;
+}
+
+struct side_scale lookup4_offset(const struct llmfp_sides *sides)
+{
+    unsigned char bytes[4];
+    for (unsigned i = 0; i < 4; i++) {
+        bytes[i] = (unsigned char)(sides->parameters[3] >> (8 * i));
+    }
+    return side_scale_of(LLMFP_F32, bytes, 0);
 }
 
 struct wide_scale lookup4_scale(const struct llmfp_sides *sides, uint64_t block)
@@ -61,11 +73,7 @@ struct wide_scale lookup4_scale(const struct llmfp_sides *sides, uint64_t block)
     }
     const struct side_scale outer = side_scale_at(sides, 3, block / sides->parameters[2]);
     const struct side_scale inner = side_scale_at(sides, 4, sides->side[0].bytes[block]);
-    unsigned char bytes[4];
-    for (unsigned i = 0; i < 4; i++) {
-        bytes[i] = (unsigned char)(sides->parameters[3] >> (8 * i));
-    }
-    const struct side_scale offset = side_scale_of(LLMFP_F32, bytes, 0);
+    const struct side_scale offset = lookup4_offset(sides);
     if (!outer.finite || !inner.finite || !offset.finite) {
         return (struct wide_scale){0, 0, false, true};
     }
@@ -251,6 +259,35 @@ void llmfp_add_lookup4(struct llmfp_moments *moments, const struct llmfp_element
     add_blocks(&lookup, bytes, first, n);
 }
 
+/* Least and most exponent of the nested map's finite values that are not 0. */
+struct exponents {
+    int least;
+    int most;
+};
+
+static struct exponents exponents_of(const struct llmfp_sides *sides)
+{
+    struct exponents all = {INT_MAX, INT_MIN};
+    for (unsigned c = 0; c < 256 && sides->parameters[2] != 0; c++) {
+        const struct side_scale inner = side_scale_at(sides, 4, c);
+        if (inner.finite && inner.mantissa != 0) {
+            all.least = inner.exponent < all.least ? inner.exponent : all.least;
+            all.most = inner.exponent > all.most ? inner.exponent : all.most;
+        }
+    }
+    return all;
+}
+
+/* True where every scale that a nested block may have fits; false: they must be looked at. */
+static bool all_fit(const struct llmfp_sides *sides, const struct exponents *inner,
+                    uint64_t nested_block)
+{
+    const struct side_scale outer = side_scale_at(sides, 3, nested_block);
+    const int apart = outer.exponent - lookup4_offset(sides).exponent;
+    return inner->least <= inner->most && inner->most + apart <= MOST_A_SHIFT &&
+           inner->least + apart >= -MOST_B_SHIFT;
+}
+
 enum llmfp_status llmfp_check_lookup4(const struct llmfp_sides *sides, struct llmfp_error *error)
 {
     for (unsigned c = 0; c < CODES; c++) {
@@ -261,8 +298,11 @@ enum llmfp_status llmfp_check_lookup4(const struct llmfp_sides *sides, struct ll
     }
     const uint64_t *p = sides->parameters;
     const uint64_t n_blocks = p[0] / p[1] + (p[0] % p[1] != 0);
+    const struct exponents inner = exponents_of(sides);
     for (uint64_t i = 0; p[2] != 0 && i < n_blocks; i++) {
-        if (!lookup4_scale(sides, i).fits) {
+        if (i % p[2] == 0 && all_fit(sides, &inner, i / p[2])) {
+            i += p[2] < n_blocks - i ? p[2] - 1 : n_blocks - i - 1;
+        } else if (!lookup4_scale(sides, i).fits) {
             return llmfp_fail(error, LLMFP_CHECKPOINT,
                               "nested_offset and the scale of block %" PRIu64
                               " are of so different sizes that their sum has more than %d bits",

@@ -56,6 +56,9 @@ struct wide_scale {
     bool fits;
 };
 
+/* What is added to all scales that are quantised. */
+struct side_scale lookup4_offset(const struct llmfp_sides *sides);
+
 struct wide_scale lookup4_scale(const struct llmfp_sides *sides, uint64_t block);
 
 /* n elements of one block. */

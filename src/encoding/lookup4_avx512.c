@@ -112,9 +112,10 @@ INLINE void multiply_planes(int32_t (*sums)[LOOKUP4_CODES], const struct lookup4
     }
     for (int i = 0; i < LOOKUP4_BATCH / 4; i++) {
         const __m512i all = _mm512_load_si512(counts->quad[i]);
-        const int8_t *unit = digits->digit[i / 4] + i % 4 * 4 + first * LOOKUP4_UNIT;
+        const int8_t *unit = digits->digit[i / 4] + (ptrdiff_t)(i % 4 * 4 + first * LOOKUP4_UNIT);
         for (int k = 0; k < n; k++) {
-            sum[k] = _mm512_dpbusd_epi32(sum[k], all, four_digits(unit + k * LOOKUP4_UNIT));
+            sum[k] =
+                _mm512_dpbusd_epi32(sum[k], all, four_digits(unit + (ptrdiff_t)k * LOOKUP4_UNIT));
         }
     }
     for (int k = 0; k < n; k++) {
@@ -168,7 +169,7 @@ static TARGET struct lookup4_fate scale(struct lookup4_digits *digits,
     struct lookup4_fate fate = {0, 0, 0};
     for (unsigned u = 0; u < LOOKUP4_UNITS; u++) {
         int8_t *to = digits->digit[u];
-        const __m512i bits = _mm512_loadu_si512(patterns + 4 * u * LOOKUP4_UNIT);
+        const __m512i bits = _mm512_loadu_si512(patterns + (size_t)(4 * u * LOOKUP4_UNIT));
         const __m512i shift =
             _mm512_sub_epi32(_mm512_srli_epi32(bits, 23), _mm512_set1_epi32((int)lowest));
         const __mmask16 fits = _mm512_cmplt_epu32_mask(shift, _mm512_set1_epi32(LOOKUP4_WINDOW));
@@ -195,7 +196,7 @@ static TARGET struct lookup4_fate scale(struct lookup4_digits *digits,
 
 INLINE void put(int8_t *unit, int plane, __m128i found)
 {
-    _mm_storeu_si128((__m128i *)(void *)(unit + plane * LOOKUP4_UNIT), found);
+    _mm_storeu_si128((__m128i *)(void *)(unit + (ptrdiff_t)plane * LOOKUP4_UNIT), found);
 }
 
 static TARGET void look_up(struct lookup4_digits *digits, const struct lookup4_table *table,

@@ -7,7 +7,13 @@
 #include "llmfp/isa.h"
 #include "lookup4.h"
 
-enum { CODES = LOOKUP4_CODES, BATCH = LOOKUP4_BATCH, F32_UNIT = -127 - 23 };
+enum {
+    CODES = LOOKUP4_CODES,
+    BATCH = LOOKUP4_BATCH,
+    BATCH_BYTES = BATCH * LOOKUP4_RUN_BYTES,
+    F32_UNIT = -127 - 23,
+    LAST = LOOKUP4_NESTED_PLANES - 1 /* the plane of ones */
+};
 
 const struct lookup4_kernels *lookup4_kernels_chosen(void)
 {
@@ -120,7 +126,8 @@ static void flush_plain(struct runs *runs, int32_t (*planes)[CODES], int unit)
         const llmfp_u128 squares =
             (llmfp_u128)of_digits(digits + LOOKUP4_PLAIN_DIGITS, 2 * LOOKUP4_PLAIN_DIGITS);
         /* A value has 28 bits, or 24 in units of its own: both products are below 2^127. */
-        const llmfp_u128 squared = (llmfp_u128)(value * value);
+        const uint64_t value_squared = (uint64_t)(value * value);
+        const llmfp_u128 squared = value_squared;
         llmfp_moments_add_counts(lookup->moments, n, value == 0 ? n : 0, 0);
         llmfp_moments_add_sum(lookup->moments, of_digits(digits, LOOKUP4_PLAIN_DIGITS) * value,
                               exponent);
@@ -177,12 +184,12 @@ static void add_odd_runs(struct runs *runs, const struct lookup4_fate *fate, uin
 
 /* The bytes of n runs, or a copy with room for a whole batch. */
 static const unsigned char *whole_batch(const unsigned char *bytes, uint64_t n,
-                                        unsigned char room[BATCH * LOOKUP4_RUN_BYTES])
+                                        unsigned char room[BATCH_BYTES])
 {
     if (n == BATCH) {
         return bytes;
     }
-    memset(room, 0, BATCH * LOOKUP4_RUN_BYTES);
+    memset(room, 0, BATCH_BYTES);
     memcpy(room, bytes, (size_t)n * LOOKUP4_RUN_BYTES);
     return room;
 }
@@ -212,7 +219,7 @@ static uint64_t first_bits(uint64_t n)
 static void add_plain_batch(struct runs *runs, int32_t (*planes)[CODES], uint32_t lowest,
                             const unsigned char *bytes, uint64_t run, uint64_t n)
 {
-    unsigned char room[BATCH * LOOKUP4_RUN_BYTES];
+    unsigned char room[BATCH_BYTES];
     unsigned char gathered[4 * BATCH];
     struct lookup4_counts counts;
     struct lookup4_digits digits;
@@ -305,7 +312,7 @@ static bool prepare_nested(struct runs *runs)
     for (int c = 0; c < 256; c++) {
         take_digits(&runs->table, 0, DIGITS, c, values[c]);
         take_digits(&runs->table, DIGITS, 2 * DIGITS, c, (llmfp_i128)values[c] * values[c]);
-        runs->table.plane[3 * DIGITS][c] = 1;
+        runs->table.plane[LAST][c] = 1;
     }
     return true;
 }
@@ -361,7 +368,7 @@ static void add_nested_squares(const struct runs *runs, const struct nested_sums
     const int unit = 2 * runs->unit + shift;
     add_digits(sums->squares, p * p, digits + DIGITS, 2 * DIGITS, unit + 2 * scaled);
     add_digits(sums->squares, p * r, digits, DIGITS, unit + scaled + sums->offset.exponent + 1);
-    add_digits(sums->squares, r * r, digits + 3 * DIGITS, 1, unit + 2 * sums->offset.exponent);
+    add_digits(sums->squares, r * r, digits + LAST, 1, unit + 2 * sums->offset.exponent);
 }
 
 static void flush_nested(const struct runs *runs, struct nested_sums *sums)
@@ -380,15 +387,15 @@ static void flush_nested(const struct runs *runs, struct nested_sums *sums)
         zero[c] = runs->value[c] == 0;
         one[c] = 1;
     }
-    weigh(runs, sums, one, 3 * DIGITS, LOOKUP4_NESTED_PLANES, digits);
-    const int64_t n = digits[3 * DIGITS];
-    weigh(runs, sums, zero, 3 * DIGITS, LOOKUP4_NESTED_PLANES, digits);
-    llmfp_moments_add_counts(lookup->moments, (uint64_t)n, (uint64_t)digits[3 * DIGITS], 0);
+    weigh(runs, sums, one, LAST, LOOKUP4_NESTED_PLANES, digits);
+    const int64_t n = digits[LAST];
+    weigh(runs, sums, zero, LAST, LOOKUP4_NESTED_PLANES, digits);
+    llmfp_moments_add_counts(lookup->moments, (uint64_t)n, (uint64_t)digits[LAST], 0);
     weigh(runs, sums, runs->value, 0, DIGITS, digits);
-    weigh(runs, sums, runs->value, 3 * DIGITS, LOOKUP4_NESTED_PLANES, digits);
+    weigh(runs, sums, runs->value, LAST, LOOKUP4_NESTED_PLANES, digits);
     add_digits(lookup->moments, sums->outer.mantissa, digits, DIGITS,
                runs->unit + sums->outer.exponent + runs->nested_unit);
-    add_digits(lookup->moments, sums->offset.mantissa, digits + 3 * DIGITS, 1,
+    add_digits(lookup->moments, sums->offset.mantissa, digits + LAST, 1,
                runs->unit + sums->offset.exponent);
     weigh(runs, sums, low, 0, LOOKUP4_NESTED_PLANES, digits);
     add_nested_squares(runs, sums, digits, 0);
@@ -410,7 +417,7 @@ static void add_nested_batch(struct runs *runs, struct nested_sums *sums,
                              const struct lookup4_nested *scales, const unsigned char *bytes,
                              uint64_t run, uint64_t n)
 {
-    unsigned char room[BATCH * LOOKUP4_RUN_BYTES];
+    unsigned char room[BATCH_BYTES];
     unsigned char gathered[BATCH];
     struct lookup4_counts counts;
     struct lookup4_digits digits;
@@ -467,11 +474,7 @@ static void add_nested(struct runs *runs, const unsigned char *bytes, uint64_t r
     int64_t extreme[LLMFP_N_EXTREMES];
     struct llmfp_moments squares = llmfp_moments_begin(&layout, additive, extreme);
     struct nested_sums sums = {.squares = &squares};
-    unsigned char offset[4];
-    for (unsigned i = 0; i < 4; i++) {
-        offset[i] = (unsigned char)(runs->lookup->sides->parameters[3] >> (8 * i));
-    }
-    sums.offset = side_scale_of(LLMFP_F32, offset, 0);
+    sums.offset = lookup4_offset(runs->lookup->sides);
     const uint64_t per_nested = runs->per_block * runs->lookup->sides->parameters[2];
     for (uint64_t i = 0; i < n;) {
         const uint64_t rest = per_nested - (run + i) % per_nested;

@@ -53,8 +53,8 @@ static void add_scales(struct llmfp_sides *sides, enum llmfp_encoding_id encodin
     const size_t size = encoding == LLMFP_F32 ? 4 : 2;
     unsigned char *bytes = get(n * size);
     for (size_t i = 0; i < n; i++) {
-        const float value = ldexpf(1.0F + (float)(random_bits() >> 40) * 0x1p-24F,
-                                   -8 + (int)(random_bits() % 3));
+        const float value =
+            ldexpf(1.0F + (float)(random_bits() >> 40) * 0x1p-24F, -8 + (int)(random_bits() % 3));
         uint32_t bits;
         memcpy(&bits, &value, sizeof bits);
         if (encoding == LLMFP_F16) {
@@ -106,10 +106,10 @@ static void set_awq(struct llmfp_sides *sides, uint64_t outputs, enum llmfp_enco
     sides->parameters[2] = group;
 }
 
-static const float nf4[16] = {
-    -1.0F,          -0.696192801F,  -0.525073051F,  -0.394917488F, -0.284441382F, -0.18477343F,
-    -0.0910500363F, 0.0F,           0.0795802996F,  0.160930201F,  0.246112302F,  0.337915242F,
-    0.44070983F,    0.562617004F,   0.722956836F,   1.0F};
+static const float nf4[16] = {-1.0F,         -0.696192801F, -0.525073051F,  -0.394917488F,
+                              -0.284441382F, -0.18477343F,  -0.0910500363F, 0.0F,
+                              0.0795802996F, 0.160930201F,  0.246112302F,   0.337915242F,
+                              0.44070983F,   0.562617004F,  0.722956836F,   1.0F};
 
 static void add_map(struct llmfp_sides *sides, const float *values, size_t n)
 {

@@ -298,10 +298,21 @@ def kernels_seeds():
         yield bytes([number, 0, 255, 255]) + b"\x38" * 64 + b"\x7f\x80"
 
 
+def packed_seeds():
+    trained = struct.pack("<8e", *(0.01 + 0.003 * i for i in range(8)))
+    floats = struct.pack("<16f", *(i / 8 - 1 for i in range(16)))
+    for encoding in range(3):
+        for shape, kinds, cut in ((0x11, 0, 100), (0x03, 16, 255), (0x2F, 21, 1), (0x01, 26, 30),
+                                  (0x00, 12, 200), (0x02, 145, 77)):
+            yield bytes([encoding, shape, kinds, cut, 200]) + trained * 3 + bytes(range(0, 256, 7))
+            yield bytes([encoding, shape, kinds, cut, 255]) + floats * 4
+
+
 SEEDS = {"json": json_seeds, "format": format_seeds, "index": index_seeds,
          "folder": folder_seeds, "configuration": configuration_seeds,
          "manifest": manifest_seeds, "roles": roles_seeds, "role_filter": role_filter_seeds,
-         "options": options_seeds, "journal": journal_seeds, "kernels": kernels_seeds}
+         "options": options_seeds, "journal": journal_seeds, "kernels": kernels_seeds,
+         "packed": packed_seeds}
 
 
 def main():
