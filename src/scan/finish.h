@@ -13,10 +13,10 @@
  * every rank.
  * Errors, the same on every rank: LLMFP_FATAL.                                     */
 enum llmfp_status finish_batch(const struct llmfp_communicator *communicator,
-                               const struct llmfp_split *split,
-                               struct llmfp_batch *batch, const struct llmfp_plan *plan,
-                               struct stream *stream, struct llmfp_scan_entry *entries,
-                               struct llmfp_journal *journal, struct llmfp_scan_timings *timings,
+                               const struct llmfp_split *split, struct llmfp_batch *batch,
+                               const struct llmfp_plan *plan, struct stream *stream,
+                               struct llmfp_scan_entry *entries, struct llmfp_journal *journal,
+                               struct llmfp_scan_timings *timings,
                                struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 #endif

@@ -2,11 +2,12 @@
  *
  * What is fastest depends on where the bytes are. In the page cache, computing on a
  * mapping saves the copy that pread makes. On a disk, pread of large pieces lets the
- * kernel read ahead in large folios, and a thread of our own reads the next piece while
- * this one is added: how far the kernel reads ahead depends on the site (128 KiB on many). (Announcing what comes next by POSIX_FADV_WILLNEED
+ * kernel read ahead in large folios. (Announcing what comes next by POSIX_FADV_WILLNEED
  * made it use single pages instead: twice the CPU time, and two thirds of the speed with
- * two ranks.) On network and parallel file systems mappings are slow and their errors are
- * signals: always pread.
+ * two ranks.) Where the kernel reads ahead little or not at all (NFS, direct I/O, many
+ * sites' disks), a thread reads the next piece while this one is added; not elsewhere,
+ * because ranks that share a core wait for it. On network and parallel file systems
+ * mappings are slow and their errors are signals: always pread.
  *
  * Compiled with _GNU_SOURCE, for preadv2, O_DIRECT and madvise.                          */
 #include "reader.h"
@@ -16,13 +17,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/statfs.h>
 #include <sys/sysinfo.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "ahead.h"
 #include "file.h"
+#include "file_system.h"
 
 enum {
     PAGE = READING_PAGE_BYTES,
@@ -33,7 +34,9 @@ enum {
     PROBED_BYTES = 64 << 20,
     /* Smaller pieces are not worth waking a thread; larger ones get no second buffer. */
     LEAST_AHEAD_BYTES = 128 << 10,
-    MOST_AHEAD_BYTES = 64 << 20
+    MOST_AHEAD_BYTES = 64 << 20,
+    /* A kernel that reads this far ahead needs no help. */
+    ENOUGH_AHEAD_BYTES = 2 << 20
 };
 
 #ifndef MADV_POPULATE_READ
@@ -56,6 +59,7 @@ struct reader {
     int asked;              /* the same file opened for asking what is cached, or -1 */
     bool missed;            /* the page cache lacked something when it was last asked */
     uint64_t unasked_bytes; /* read since then */
+    bool by_kernel;         /* reading ahead */
     bool drop;              /* too large for the page cache to be of use afterwards */
 };
 
@@ -122,33 +126,6 @@ void reader_free(struct reader *reader)
 
 /* ---- opening ---- */
 
-/* File systems whose pages come over a network or through another process. */
-static bool is_local(int descriptor)
-{
-    static const unsigned long remote[] = {
-        0x6969,     /* NFS */
-        0x0BD00BD0, /* Lustre */
-        0x47504653, /* GPFS */
-        0xFF534D42, /* CIFS */
-        0xFE534D42, /* SMB2 */
-        0x65735546, /* FUSE */
-        0x01021997, /* 9p */
-        0x00C36400, /* Ceph */
-        0x19830326, /* BeeGFS */
-        0x786F4256, /* VirtualBox shared folders */
-    };
-    struct statfs system;
-    if (fstatfs(descriptor, &system) != 0) {
-        return false;
-    }
-    for (size_t i = 0; i < sizeof remote / sizeof remote[0]; i++) {
-        if ((unsigned long)system.f_type == remote[i]) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static bool larger_than_half_the_memory(uint64_t size_bytes)
 {
     struct sysinfo memory;
@@ -199,7 +176,9 @@ static enum llmfp_status open_current(struct reader *reader, const struct llmfp_
         return status;
     }
     reader->current = file;
-    reader->local = is_local(reader->open.descriptor);
+    reader->local = file_system_is_local(reader->open.descriptor);
+    reader->by_kernel = reader->io != LLMFP_IO_DIRECT &&
+                        file_system_readahead_bytes(reader->open.descriptor) >= ENOUGH_AHEAD_BYTES;
     reader->drop = larger_than_half_the_memory(file->size_bytes);
     reader->missed = false;
     const bool maps = reader->io == LLMFP_IO_MMAP || (reader->io == LLMFP_IO_AUTO && reader->local);
@@ -343,7 +322,7 @@ static bool can_read_ahead(struct reader *reader)
 void reader_expect(struct reader *reader, const struct llmfp_file *file, uint64_t offset_bytes,
                    uint64_t size_bytes)
 {
-    if (reader->current != file || size_bytes < LEAST_AHEAD_BYTES ||
+    if (reader->current != file || reader->by_kernel || size_bytes < LEAST_AHEAD_BYTES ||
         size_bytes > reader->buffer_bytes || is_to_be_mapped(reader, offset_bytes, size_bytes) ||
         !can_read_ahead(reader)) {
         return;
