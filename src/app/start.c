@@ -293,7 +293,8 @@ static enum llmfp_status begin(const struct options *options, struct start *star
                           "'%s' is there and is not a regular file; give another --output",
                           options->output);
     }
-    return LLMFP_OK;
+    /* Before anything is said of what its journal holds. */
+    return llmfp_journal_check_unused(start->journal_path, error);
 }
 
 enum llmfp_status start_merge(const struct options *options, struct start *start,
