@@ -209,7 +209,8 @@ int main(int argc, char **argv)
     error.status = check_existing(&options, &error);
     choose_one_sided();
     stop_signal_install(); /* starting MPI may take a while */
-    MPI_Init(&argc, &argv);
+    int threads; /* the stream looks at it: a thread of its own reads ahead, without MPI */
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &threads);
     stop_signal_install(); /* in case MPI has handlers of its own */
     MPI_Errhandler handler;
     MPI_Comm_create_errhandler(on_mpi_error, &handler);

@@ -37,8 +37,11 @@ static struct {
 
 static int this_rank(void)
 {
-    const char *text = getenv("OMPI_COMM_WORLD_RANK");
-    text = text == NULL ? getenv("PMIX_RANK") : text;
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    const char *text = NULL;
+    for (size_t i = 0; text == NULL && i < sizeof names / sizeof names[0]; i++) {
+        text = getenv(names[i]);
+    }
     return text == NULL ? 0 : (int)strtol(text, NULL, 10);
 }
 
@@ -289,30 +292,31 @@ MPI(MPI_Gatherv, comm,
 
 /* ---- MPI-IO, as HDF5 calls it: errors are returned ---- */
 
-#define MPI_IO(name, parameters, arguments)                                                        \
+#define FILE_CALL(name, parameters, arguments)                                                     \
     int name parameters                                                                            \
     {                                                                                              \
         return fails(#name) ? MPI_ERR_IO : P##name arguments;                                      \
     }
 
-MPI_IO(MPI_File_open, (MPI_Comm comm, const char *path, int mode, MPI_Info info, MPI_File *file),
-       (comm, path, mode, info, file))
-MPI_IO(MPI_File_write_at,
-       (MPI_File file, MPI_Offset at, const void *from, int n, MPI_Datatype type, MPI_Status *s),
-       (file, at, from, n, type, s))
-MPI_IO(MPI_File_write_at_all,
-       (MPI_File file, MPI_Offset at, const void *from, int n, MPI_Datatype type, MPI_Status *s),
-       (file, at, from, n, type, s))
-MPI_IO(MPI_File_read_at,
-       (MPI_File file, MPI_Offset at, void *to, int n, MPI_Datatype type, MPI_Status *s),
-       (file, at, to, n, type, s))
-MPI_IO(MPI_File_read_at_all,
-       (MPI_File file, MPI_Offset at, void *to, int n, MPI_Datatype type, MPI_Status *s),
-       (file, at, to, n, type, s))
-MPI_IO(MPI_File_set_view,
-       (MPI_File file, MPI_Offset at, MPI_Datatype a, MPI_Datatype b, const char *how, MPI_Info i),
-       (file, at, a, b, how, i))
-MPI_IO(MPI_File_set_size, (MPI_File file, MPI_Offset size), (file, size))
-MPI_IO(MPI_File_get_size, (MPI_File file, MPI_Offset *size), (file, size))
-MPI_IO(MPI_File_sync, (MPI_File file), (file))
-MPI_IO(MPI_File_close, (MPI_File * file), (file))
+FILE_CALL(MPI_File_open, (MPI_Comm comm, const char *path, int mode, MPI_Info info, MPI_File *file),
+          (comm, path, mode, info, file))
+FILE_CALL(MPI_File_write_at,
+          (MPI_File file, MPI_Offset at, const void *from, int n, MPI_Datatype type, MPI_Status *s),
+          (file, at, from, n, type, s))
+FILE_CALL(MPI_File_write_at_all,
+          (MPI_File file, MPI_Offset at, const void *from, int n, MPI_Datatype type, MPI_Status *s),
+          (file, at, from, n, type, s))
+FILE_CALL(MPI_File_read_at,
+          (MPI_File file, MPI_Offset at, void *to, int n, MPI_Datatype type, MPI_Status *s),
+          (file, at, to, n, type, s))
+FILE_CALL(MPI_File_read_at_all,
+          (MPI_File file, MPI_Offset at, void *to, int n, MPI_Datatype type, MPI_Status *s),
+          (file, at, to, n, type, s))
+FILE_CALL(MPI_File_set_view,
+          (MPI_File file, MPI_Offset at, MPI_Datatype a, MPI_Datatype b, const char *how,
+           MPI_Info i),
+          (file, at, a, b, how, i))
+FILE_CALL(MPI_File_set_size, (MPI_File file, MPI_Offset size), (file, size))
+FILE_CALL(MPI_File_get_size, (MPI_File file, MPI_Offset *size), (file, size))
+FILE_CALL(MPI_File_sync, (MPI_File file), (file))
+FILE_CALL(MPI_File_close, (MPI_File * file), (file))
