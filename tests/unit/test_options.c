@@ -291,6 +291,7 @@ static void help_and_version_win(void)
 static void program_may_have_no_name(void)
 {
     char *argv[] = {NULL};
+    options_clear(&options);
     CU_ASSERT_EQUAL(options_parse(0, argv, &options, &error), LLMFP_USAGE);
 }
 
