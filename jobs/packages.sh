@@ -13,7 +13,7 @@ build_packages=(gcc libc6-dev make cmake pkg-config openmpi-bin libopenmpi-dev
 # what executes the notebook.
 test_packages=(libcunit1-dev binutils hdf5-tools python3 python3-numpy python3-h5py
                python3-xarray python3-h5netcdf python3-matplotlib python3-nbconvert
-               python3-ipykernel)
+               python3-ipykernel python3-fusepy fuse3)
 
 missing_packages()
 {

@@ -49,6 +49,11 @@ enum llmfp_status llmfp_journal_complete(struct llmfp_journal *journal, uint64_t
 /* Whether there is a journal at `path` that was completed, or something else.      */
 bool llmfp_journal_is_complete(const char *path);
 
+/* LLMFP_USAGE when another process is writing the journal at `path`. Where there is none,
+ * or it cannot be told, LLMFP_OK.                                                  */
+enum llmfp_status llmfp_journal_check_unused(const char *path,
+                                             struct llmfp_error *error) LLMFP_MUST_CHECK;
+
 /* Open an existing journal: to go on with it (`writable`: everything behind the last
  * whole record is cut off), or to read. LLMFP_USAGE when its key is another one.
  *   places    [out] owned by the caller (free); every intact record, in order

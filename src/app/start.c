@@ -275,7 +275,11 @@ enum llmfp_status start_prepare(const struct options *options,
     }
     const bool goes_on = options->resume && llmfp_journal_is_complete(start->journal_path);
     const bool imports = options->append || (options->resume && exists(options->output));
-    enum llmfp_status status = LLMFP_OK;
+    /* Before anything is said of what its journal holds. */
+    enum llmfp_status status = llmfp_journal_check_unused(start->journal_path, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
     if (goes_on) {
         status = resume_journal(start, key, error);
     } else if (imports) {

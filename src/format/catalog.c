@@ -260,10 +260,10 @@ static void pack_storage(struct llmfp_buffer *buffer, const struct llmfp_storage
     }
 }
 
-void llmfp_catalog_pack_tensors(const struct llmfp_catalog *catalog, size_t first,
+void llmfp_catalog_pack_tensors(const struct llmfp_catalog *catalog, size_t first, size_t end,
                                 struct llmfp_buffer *buffer)
 {
-    const size_t end = catalog->n_tensors;
+    end = end < catalog->n_tensors ? end : catalog->n_tensors;
     llmfp_buffer_put_u64(buffer, first < end ? end - first : 0);
     for (size_t i = first; i < end && !buffer->failed; i++) {
         const struct llmfp_tensor *tensor = &catalog->tensors[i];

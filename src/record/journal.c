@@ -120,6 +120,14 @@ static bool was_removed(const struct llmfp_journal *journal)
     return opened.st_ino != named.st_ino || opened.st_dev != named.st_dev;
 }
 
+static enum llmfp_status fail_in_use(const char *path, struct llmfp_error *error)
+{
+    return llmfp_fail(error, LLMFP_USAGE,
+                      "'%s' is in use: another scan writes the same results file; wait for it, or "
+                      "choose another --output",
+                      path);
+}
+
 /* One scan at a time may write. Where locks do not work nothing is refused. */
 static enum llmfp_status lock_file(struct llmfp_journal *journal, struct llmfp_error *error)
 {
@@ -127,10 +135,18 @@ static enum llmfp_status lock_file(struct llmfp_journal *journal, struct llmfp_e
     if (locked && !was_removed(journal)) {
         return LLMFP_OK;
     }
-    return llmfp_fail(error, LLMFP_USAGE,
-                      "'%s' is in use: another scan writes the same results file; wait for it, or "
-                      "choose another --output",
-                      journal->path);
+    return fail_in_use(journal->path, error);
+}
+
+enum llmfp_status llmfp_journal_check_unused(const char *path, struct llmfp_error *error)
+{
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return LLMFP_OK; /* opening it properly will say what is wrong */
+    }
+    const bool used = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(descriptor);
+    return used ? fail_in_use(path, error) : LLMFP_OK;
 }
 
 /* An emptied file with room for its header. */

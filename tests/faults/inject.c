@@ -8,6 +8,7 @@
  *                                      every call from the N-th on. ACTION: `error` (default),
  *                                      `kill` (SIGKILL), `stop` (SIGUSR1, and go on).
  *   LLMFP_FAULT_COUNTS=PREFIX          write PREFIX.RANK at the end: how often each was called
+ *   LLMFP_FAULT_DELAY=SITE:N[,SITE:N]  every call of SITE takes N microseconds more: a slow disk
  *
  * SITE is the name of a function. Others: short_pread (fewer bytes than asked for), end_pread
  * (none, as behind a file's end), short_pwrite.                                          */
@@ -24,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MOST_SITES = 128 };
@@ -85,10 +87,26 @@ static bool is_meant(const char *setting, const char *site, long calls, const ch
     return rank == this_rank() && (calls == n || (on && calls > n));
 }
 
-/* Count this call; whether it is to fail. */
+static void delay(const char *site)
+{
+    const char *setting = getenv("LLMFP_FAULT_DELAY");
+    const size_t length = strlen(site);
+    while (setting != NULL && *setting != '\0') {
+        if (strncmp(setting, site, length) == 0 && setting[length] == ':') {
+            const long microseconds = strtol(setting + length + 1, NULL, 10);
+            const struct timespec time = {microseconds / 1000000, microseconds % 1000000 * 1000};
+            (void)nanosleep(&time, NULL);
+        }
+        setting += strcspn(setting, ",");
+        setting += *setting == ',';
+    }
+}
+
+/* Count this call, and delay it; whether it is to fail. */
 static bool fails(const char *site)
 {
     const long calls = count(site);
+    delay(site);
     const char *setting = getenv("LLMFP_FAULT");
     const char *action = "";
     if (setting == NULL || !is_meant(setting, site, calls, &action)) {
@@ -143,6 +161,7 @@ WRAP(int, posix_fallocate, (int descriptor, off_t offset, off_t size), (descript
 WRAP(void *, mmap, (void *at, size_t size, int access, int flags, int descriptor, off_t offset),
      (at, size, access, flags, descriptor, offset), errno = ENODEV;
      return MAP_FAILED)
+WRAP(int, madvise, (void *at, size_t size, int advice), (at, size, advice), SYSTEM(EINVAL))
 WRAP(DIR *, opendir, (const char *path), (path), errno = EACCES; return NULL)
 WRAP(void *, malloc, (size_t size), (size), NO_MEMORY)
 WRAP(void *, calloc, (size_t n, size_t size), (n, size), NO_MEMORY)

@@ -144,6 +144,16 @@ class ScanCase(harness.Case):
         loaded = results.load(path) if status in (0, 3) and os.path.exists(path) else None
         return loaded, done
 
+    def use_program_with_faults(self):
+        """The program with faults (tests/faults) instead of the usual one, until the test ends."""
+        faulty = os.environ.get("LLMFP_SCAN_FAULTS")
+        self.check(faulty and os.path.exists(faulty),
+                   "LLMFP_SCAN_FAULTS names no program: configure with -DLLMFP_FAULTS=ON")
+        plain = os.environ.get("LLMFP_SCAN")
+        os.environ["LLMFP_SCAN"] = faulty
+        self.addCleanup(lambda: os.environ.pop("LLMFP_SCAN") if plain is None
+                        else os.environ.update(LLMFP_SCAN=plain))
+
     def clean(self, done):
         """A run without trouble says nothing on standard error."""
         lines = [line for line in done.err.splitlines() if line.startswith("llmfp-scan")]
