@@ -23,6 +23,9 @@ if(NOT ZLIB_FOUND)
   message(FATAL_ERROR "zlib was not found: install zlib1g-dev (Debian), load its module, or set ZLIB_ROOT.")
 endif()
 
+set(THREADS_PREFER_PTHREAD_FLAG TRUE)
+find_package(Threads REQUIRED)
+
 include(src/mpi_and_hdf5.cmake)
 
 # An installed program finds libraries of modules and home folders without LD_LIBRARY_PATH;

@@ -78,6 +78,9 @@ size_t llmfp_journal_frame_begin(struct llmfp_buffer *frames);
 void llmfp_journal_frame_end(struct llmfp_buffer *frames, size_t frame,
                              struct llmfp_journal_place *place);
 
+/* The CRC-32 that records are kept with.                                          */
+uint32_t llmfp_journal_check(const void *bytes, size_t size_bytes);
+
 /* Open for reading only, without looking at the records.                          */
 enum llmfp_status llmfp_journal_open_reader(struct llmfp_journal *journal, const char *path,
                                             struct llmfp_error *error) LLMFP_MUST_CHECK;

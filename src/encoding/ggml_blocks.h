@@ -47,17 +47,29 @@ struct ggml_range {
     double largest;
 };
 
-/* Types without m: the sums of n_blocks blocks; `range` is left alone. Types with m: the
- * range is widened as well. Of blocks whose scales are not finite, nothing counts.   */
-typedef void ggml_kernel(const unsigned char *blocks, size_t n_blocks, struct ggml_range *range,
-                         struct ggml_sums *sums);
-
 /* Least and most a q of a block.                                                  */
 struct ggml_extremes {
     int least;
     int most;
 };
-typedef struct ggml_extremes ggml_extremes_kernel(const unsigned char *block);
+
+struct ggml_type;
+
+/* What many blocks add up to. */
+struct ggml_totals {
+    const struct ggml_type *type;
+    struct scaled_bins *bins; /* for what the sums below do not take */
+    int base;                 /* E8M0: d is 2^(code - base) in the units of `sum` */
+    int unit;                 /* scales of kernels count in 2^unit: 0 with binary16 */
+    int64_t sum;              /* in units of 2^(unit - 24) */
+    llmfp_i128 squares;       /* in units of 2^(2 unit - 48) */
+    uint64_t zeros;
+    struct ggml_range range;
+};
+
+/* Add all of n_blocks blocks, at most GGML_MOST_AT_ONCE and a multiple of 8; not their count. */
+typedef void ggml_adder(struct ggml_totals *totals, const unsigned char *blocks, size_t n_blocks);
+enum { GGML_MOST_AT_ONCE = 4096 };
 
 enum ggml_scale {
     GGML_F16, /* d and m are binary16 */
@@ -74,19 +86,24 @@ struct ggml_type {
     int16_t least;    /* a q lies between these, which are not both on one side of 0 */
     int16_t most;
     void (*take_apart)(const unsigned char *block, struct ggml_codes *codes);
-    ggml_kernel *avx512;                 /* NULL: as avx2 */
-    ggml_kernel *avx2;                   /* NULL: none */
-    ggml_extremes_kernel *extremes_avx2; /* where there is a kernel, and no m */
+    ggml_adder *avx2; /* NULL on other machines */
+    ggml_adder *avx512;
 };
 
 /* Add all elements to the moments.                                         Local. */
 void ggml_add(const struct ggml_type *type, struct llmfp_moments *moments,
               const struct llmfp_elements *elements);
 
-/* The sums of blocks in plain C: the reference of all other kernels, and what they use for
- * blocks that are left over.                                               Local. */
-void ggml_sums_portable(const struct ggml_type *type, const unsigned char *blocks, size_t n_blocks,
-                        struct ggml_range *range, struct ggml_sums *sums);
+/* The same in plain C, for any number; all goes to the bins.               Local. */
+void ggml_add_portable(struct ggml_totals *totals, const unsigned char *blocks, size_t n_blocks);
+
+static inline void ggml_widen(struct ggml_range *range, double first, double last)
+{
+    const double least = first < last ? first : last;
+    const double most = first < last ? last : first;
+    range->smallest = least < range->smallest ? least : range->smallest;
+    range->largest = most > range->largest ? most : range->largest;
+}
 
 /* Four bits each: byte j holds element j low and element j + 16 high.      Local. */
 static inline void ggml_nibbles(const unsigned char *bytes, uint8_t codes[32])
@@ -106,24 +123,28 @@ extern const struct ggml_type ggml_q2_k, ggml_q3_k, ggml_q4_k, ggml_q5_k, ggml_q
 extern const struct ggml_type ggml_iq4_nl, ggml_iq4_xs, ggml_mxfp4;
 
 #if defined(__x86_64__)
-ggml_kernel ggml_q4_0_avx2, ggml_q5_0_avx2, ggml_q8_0_avx2, ggml_q8_1_avx2, ggml_iq4_nl_avx2;
-ggml_kernel ggml_mxfp4_avx2, ggml_q4_1_avx2, ggml_q5_1_avx2;
-ggml_kernel ggml_q2_k_avx2, ggml_q3_k_avx2, ggml_q4_k_avx2, ggml_q5_k_avx2, ggml_q6_k_avx2;
-ggml_kernel ggml_iq4_xs_avx2, ggml_tq2_0_avx2;
-ggml_extremes_kernel ggml_q4_0_extremes, ggml_q5_0_extremes, ggml_q8_0_extremes;
-ggml_extremes_kernel ggml_q8_1_extremes, ggml_iq4_nl_extremes, ggml_mxfp4_extremes;
-ggml_extremes_kernel ggml_q3_k_extremes, ggml_q6_k_extremes, ggml_iq4_xs_extremes;
-ggml_extremes_kernel ggml_tq2_0_extremes;
-ggml_kernel ggml_q8_0_avx512, ggml_q4_k_avx512, ggml_q5_k_avx512;
-#define GGML_AVX512(name)      .avx512 = ggml_##name##_avx512
-#define GGML_AVX2(name)        .avx2 = ggml_##name##_avx2, .extremes_avx2 = ggml_##name##_extremes
-#define GGML_AVX2_OFFSET(name) .avx2 = ggml_##name##_avx2
+#define GGML_DECLARE(name) ggml_adder ggml_##name##_avx2, ggml_##name##_avx512
+GGML_DECLARE(q1_0);
+GGML_DECLARE(q2_0);
+GGML_DECLARE(q4_0);
+GGML_DECLARE(q4_1);
+GGML_DECLARE(q5_0);
+GGML_DECLARE(q5_1);
+GGML_DECLARE(q8_0);
+GGML_DECLARE(q8_1);
+GGML_DECLARE(tq1_0);
+GGML_DECLARE(tq2_0);
+GGML_DECLARE(q2_k);
+GGML_DECLARE(q3_k);
+GGML_DECLARE(q4_k);
+GGML_DECLARE(q5_k);
+GGML_DECLARE(q6_k);
+GGML_DECLARE(iq4_nl);
+GGML_DECLARE(iq4_xs);
+GGML_DECLARE(mxfp4);
+#define GGML_KERNELS(name) .avx2 = ggml_##name##_avx2, .avx512 = ggml_##name##_avx512
 #else
-#define GGML_AVX512(name)      .avx512 = NULL
-#define GGML_AVX2(name)        .avx2 = NULL
-#define GGML_AVX2_OFFSET(name) .avx2 = NULL
+#define GGML_KERNELS(name) .avx2 = NULL, .avx512 = NULL
 #endif
-
-#define GGML_PORTABLE .avx2 = NULL
 
 #endif

@@ -54,11 +54,11 @@ static void take_mxfp4(const unsigned char *block, struct ggml_codes *codes)
 /* Columns: elements, bytes, groups, where d and m stand, what scales are, least and most
  * a q.                                                                            */
 const struct ggml_type ggml_iq4_nl = {32,       18,   1,   0,           -1,
-                                      GGML_F16, -127, 113, take_iq4_nl, GGML_AVX2(iq4_nl)};
+                                      GGML_F16, -127, 113, take_iq4_nl, GGML_KERNELS(iq4_nl)};
 const struct ggml_type ggml_iq4_xs = {256,      136,   8,    0,           -1,
-                                      GGML_F16, -3937, 4064, take_iq4_xs, GGML_AVX2(iq4_xs)};
+                                      GGML_F16, -3937, 4064, take_iq4_xs, GGML_KERNELS(iq4_xs)};
 const struct ggml_type ggml_mxfp4 = {32,        17,  1,  0,          -1,
-                                     GGML_E8M0, -12, 12, take_mxfp4, GGML_AVX2(mxfp4)};
+                                     GGML_E8M0, -12, 12, take_mxfp4, GGML_KERNELS(mxfp4)};
 
 void llmfp_add_iq4_nl(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {

@@ -17,7 +17,7 @@ static const char magic[16] = "llmfp journal 1\n";
 
 enum { HEADER_BYTES = 24, FRAME_BYTES = 8 };
 
-static uint32_t check_of(const unsigned char *bytes, size_t size_bytes)
+uint32_t llmfp_journal_check(const void *bytes, size_t size_bytes)
 {
     return (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, size_bytes);
 }
@@ -239,7 +239,7 @@ void llmfp_journal_frame_end(struct llmfp_buffer *frames, size_t frame,
         frames->failed = true;
         return;
     }
-    const uint32_t check = check_of(frames->bytes + start, size_bytes);
+    const uint32_t check = llmfp_journal_check(frames->bytes + start, size_bytes);
     llmfp_store_u32(frames->bytes + frame, (uint32_t)size_bytes);
     llmfp_store_u32(frames->bytes + frame + 4, check);
     if (place != NULL) {
@@ -282,8 +282,8 @@ static enum llmfp_status check_header(const struct llmfp_journal *journal, uint6
     if (llmfp_load_u64(header + sizeof magic) != key) {
         return llmfp_fail(
             error, LLMFP_USAGE,
-            "journal '%s' belongs to a scan with other --roles or --rules; give the same "
-            "options, or start anew with --overwrite",
+            "journal '%s' belongs to a scan with other --roles, --rules or --part (or, of a part, "
+            "with other checkpoints); give the same options, or start anew with --overwrite",
             journal->path);
     }
     return LLMFP_OK;
@@ -324,7 +324,7 @@ static enum llmfp_status check_record(const struct llmfp_journal *journal,
     const enum llmfp_status status =
         read_at(journal, bytes, place->size_bytes, place->offset_bytes, &got, error);
     *whole = got == place->size_bytes;
-    *intact = *whole && check_of(bytes, place->size_bytes) == place->check;
+    *intact = *whole && llmfp_journal_check(bytes, place->size_bytes) == place->check;
     free(bytes);
     return status;
 }
@@ -415,8 +415,8 @@ enum llmfp_status llmfp_journal_read_bytes(const struct llmfp_journal *journal,
     size_t got;
     const enum llmfp_status status =
         read_at(journal, room, place->size_bytes, place->offset_bytes, &got, error);
-    if (status == LLMFP_OK &&
-        (got != place->size_bytes || check_of(room, place->size_bytes) != place->check)) {
+    if (status == LLMFP_OK && (got != place->size_bytes ||
+                               llmfp_journal_check(room, place->size_bytes) != place->check)) {
         return llmfp_fail(error, LLMFP_FATAL,
                           "journal '%s': the record at byte %llu is damaged; run again with "
                           "--resume to scan that checkpoint anew",

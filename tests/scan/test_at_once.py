@@ -59,7 +59,7 @@ class AtOnce(program.ScanCase):
             os.kill(pid, signal.SIGCONT)
         out, err = program.finish(first, 60)
         self.equal(first.returncode, 0, f"{out}\n{err}")
-        results.equal(self, self.path("whole.h5"), self.path("out.h5"), ())
+        results.equal(self, self.path("whole.h5"), self.path("out.h5"))
         self.equal([name for name in os.listdir(self.folder) if name.startswith("out.h5.")], [])
 
     def test_append(self):

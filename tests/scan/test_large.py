@@ -185,6 +185,16 @@ class VeryLarge(LargeCase):
         def test_deepseek(self):
             """91,000 tensors, 1.3 TB, 163 shards; the scan also reads the output projections."""
             self.large(61, 256, 163, self.ROLES + ",attn.o", DRY_RUN_SECONDS)
+            took = min(self.mapping_seconds() for _ in range(3))
+            print(f"headers parsed and mapped in {took:.2f} s on 2 ranks", flush=True)
+            self.check(took < 1, f"headers parsed and mapped in {took:.2f} s")
+
+        def mapping_seconds(self):
+            """Locating, headers and plan of the large checkpoint, by the slowest rank."""
+            _, done = self.scan(self.path("large.txt"), "--overwrite", "--roles=norm.*",
+                                "--timings", ranks=2)
+            most = dict(re.findall(r"^(\w+) +[\d.]+ +[\d.]+ +([\d.]+)", done.err, re.M))
+            return sum(float(most[phase]) for phase in ("locate", "headers", "plan"))
 
 
 # --- one very large header ------------------------------------------------------------------
