@@ -3,6 +3,18 @@
 # the MPI; HDF5_ROOT or HDF5_C_COMPILER_EXECUTABLE (h5pcc) the HDF5. Sets LLMFP_MPI.
 include(CheckSymbolExists)
 
+# The launcher of the same MPI: FindMPI would take the first mpiexec in PATH.
+foreach(wrapper "${MPI_C_COMPILER}" "${CMAKE_C_COMPILER}")
+  if(wrapper MATCHES "cc(\\.openmpi|\\.mpich)$" AND NOT MPI_EXECUTABLE_SUFFIX)
+    set(MPI_EXECUTABLE_SUFFIX "${CMAKE_MATCH_1}")
+  endif()
+  if(wrapper MATCHES "mpicc[^/]*$" AND IS_ABSOLUTE "${wrapper}" AND NOT MPIEXEC_EXECUTABLE)
+    get_filename_component(folder "${wrapper}" DIRECTORY)
+    find_program(MPIEXEC_EXECUTABLE NAMES mpiexec${MPI_EXECUTABLE_SUFFIX} mpirun${MPI_EXECUTABLE_SUFFIX} HINTS "${folder}"
+                 DOC "Executable for running MPI programs.")
+  endif()
+endforeach()
+
 find_package(MPI QUIET COMPONENTS C)
 if(NOT MPI_C_FOUND)
   message(FATAL_ERROR "MPI was not found: install libopenmpi-dev and openmpi-bin, or libmpich-dev and mpich (Debian), "
@@ -45,6 +57,8 @@ if(NOT HDF5_FOUND OR NOT HDF5_IS_PARALLEL)
   endif()
   if(HDF5_FOUND)
     set(found " The one found has no MPI: ${HDF5_C_LIBRARIES}.")
+  else()
+    set(found "")
   endif()
   message(FATAL_ERROR "Parallel HDF5 with its high-level library was not found (a serial one does not do):${found} "
     "Install ${debian_package} (Debian), load your site's module of parallel HDF5 (often called hdf5-parallel, phdf5 "
@@ -85,9 +99,9 @@ function(llmfp_check_hdf5_and_mpi)
 endfunction()
 llmfp_check_hdf5_and_mpi()
 
-# FindMPI takes the first mpiexec in PATH, which may be another MPI's.
 if(NOT MPIEXEC_EXECUTABLE)
   message(STATUS "mpiexec was not found: tests need it (openmpi-bin or mpich on Debian, or -DMPIEXEC_EXECUTABLE=FILE)")
 endif()
-message(STATUS "MPI: ${LLMFP_MPI} ${MPI_C_VERSION} (${MPI_C_COMPILER}), launcher ${MPIEXEC_EXECUTABLE}")
-message(STATUS "HDF5: ${HDF5_VERSION} (${HDF5_C_LIBRARIES})")
+message(STATUS "MPI: ${LLMFP_MPI}, standard ${MPI_C_VERSION} (${MPI_C_COMPILER}), launcher ${MPIEXEC_EXECUTABLE}")
+list(GET HDF5_C_LIBRARIES 0 library)
+message(STATUS "HDF5: ${HDF5_VERSION} (${library})")

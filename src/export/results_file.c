@@ -1,8 +1,10 @@
 /* results_file.c - see results_file.h. */
 #include "results_file.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hdf5_error.h"
 #include "llmfp/results.h"
@@ -250,6 +252,14 @@ enum llmfp_status results_file_open(const char *path, struct results_file *resul
     results->string_type = H5Tcopy(H5T_C_S1);
     H5Tset_size(results->string_type, H5T_VARIABLE);
     H5Tset_cset(results->string_type, H5T_CSET_UTF8);
+    if (access(path, R_OK) != 0) {
+        return llmfp_fail(error, LLMFP_CHECKPOINT, "'%s' cannot be read: %s; check its name", path,
+                          strerror(errno));
+    }
+    if (H5Fis_hdf5(path) == 0) {
+        return llmfp_fail(error, LLMFP_CHECKPOINT,
+                          "'%s' is not an HDF5 file: give a results file of llmfp-scan", path);
+    }
     results->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     if (results->file < 0) {
         return unreadable(results, "open the results file", error);

@@ -149,6 +149,21 @@ static enum llmfp_status locate_folder(const char *folder, struct llmfp_checkpoi
     return status;
 }
 
+/* What to do about a path that is not there, by what new users write. */
+static const char *advice_for(const char *path)
+{
+    if (strstr(path, "://") != NULL || strstr(path, ":/") != NULL) {
+        return "only local files are read: download the checkpoint first, and give its folder";
+    }
+    if (strchr(path, '\\') != NULL) {
+        return "write folders with /, by the name that they have on this system";
+    }
+    if (strchr(path, '~') != NULL || strchr(path, '$') != NULL) {
+        return "~ and $NAME stand for themselves here: write the folder out";
+    }
+    return "check the path; a model named as on a hub (owner/model) has to be downloaded first";
+}
+
 static enum llmfp_status locate(const char *path, struct llmfp_checkpoint *checkpoint,
                                 struct llmfp_error *error)
 {
@@ -158,7 +173,8 @@ static enum llmfp_status locate(const char *path, struct llmfp_checkpoint *check
         return status;
     }
     if (kind == LLMFP_PATH_MISSING) {
-        return llmfp_fail(error, LLMFP_CHECKPOINT, "there is no file or directory %s", path);
+        return llmfp_fail(error, LLMFP_CHECKPOINT, "there is no file or directory %s; %s", path,
+                          advice_for(path));
     }
     const bool is_folder = kind == LLMFP_PATH_FOLDER;
     const char *folder = is_folder ? llmfp_path_join(&checkpoint->arena, path, "")

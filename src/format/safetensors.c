@@ -25,6 +25,16 @@ enum { LENGTH_BYTES = 8, MOST_DIMENSIONS = 1 << 23, SHOWN_BYTES = 200, EXCERPT_B
 
 /* ---- the first bytes ---- */
 
+static bool is_text(const uint8_t *bytes)
+{
+    for (size_t i = 0; i < LENGTH_BYTES; i++) {
+        if (bytes[i] < ' ' || bytes[i] > '~' || bytes[i] == '"') {
+            return false;
+        }
+    }
+    return true;
+}
+
 static enum llmfp_status measure(const struct llmfp_first *first, uint64_t *header_bytes,
                                  struct llmfp_error *error)
 {
@@ -36,6 +46,13 @@ static enum llmfp_status measure(const struct llmfp_first *first, uint64_t *head
                           path, first->n_bytes);
     }
     const uint64_t length = llmfp_load_u64(first->bytes);
+    if (length > MOST_HEADER_BYTES && is_text(first->bytes)) {
+        return llmfp_fail(
+            error, LLMFP_CHECKPOINT,
+            "%s is not a safetensors file: it begins with the text \"%.*s\"; if a page with an "
+            "error was saved in its place, download it again",
+            path, LENGTH_BYTES, (const char *)first->bytes);
+    }
     if (length > MOST_HEADER_BYTES) {
         return llmfp_fail(error, LLMFP_CHECKPOINT,
                           "%s is not a safetensors file: its first 8 bytes give a header length "

@@ -56,6 +56,10 @@ enum llmfp_status results_file_open(struct results_file *results, const char *pa
     H5Tset_cset(results->string_type, H5T_CSET_UTF8);
     results->transfer = H5Pcreate(H5P_DATASET_XFER);
     H5Pset_vlen_mem_manager(results->transfer, allocate_string, results, keep_string, results);
+    if (H5Fis_hdf5(path) == 0) {
+        return llmfp_fail(error, LLMFP_FATAL,
+                          "'%s' is not an HDF5 file: give a results file of llmfp-scan", path);
+    }
     results->file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
     return results->file < 0 ? hdf5_fail(error, path, "open the existing results file") : LLMFP_OK;
 }

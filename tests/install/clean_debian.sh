@@ -10,7 +10,10 @@ root=$(mktemp -d)
 chmod 755 "$root" # apt and the user in there are not root
 clean_up()
 {
-    mountpoint -q "$root/proc" && umount "$root/proc"
+    local folder
+    for folder in proc dev/shm; do
+        ! mountpoint -q "$root/$folder" || umount "$root/$folder"
+    done
     rm -rf --one-file-system "$root"
     rm -f "$root.log"
 }
@@ -26,6 +29,7 @@ debootstrap --variant=minbase bookworm "$root" "$mirror" >"$root.log" 2>&1 ||
     { tail "$root.log" >&2; exit 1; }
 mount -t proc proc "$root/proc"
 mkdir -p "$root/dev/shm"
+mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
 cp "$package" "$root/tmp/llmfp.deb"
 cp -r "$data" "$root/tmp/data"
 inside apt-get update -q >/dev/null

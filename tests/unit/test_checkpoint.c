@@ -214,7 +214,11 @@ static void refuses_bad_paths(void)
     expect_refusal(&scratch, "absent", "there is no file or directory", "absent");
     scratch_text(&scratch, "file", "not weights");
     expect_refusal(&scratch, "file/below", "there is no file or directory", "file/below");
-    expect_refusal(&scratch, "file", "not a safetensors file", "header length");
+    expect_refusal(&scratch, "owner/model", "has to be downloaded first", "owner/model");
+    expect_refusal(&scratch, "C:\\models\\a", "write folders with /", "models");
+    expect_refusal(&scratch, "~/models/a", "write the folder out", "~/models");
+    expect_refusal(&scratch, "https://hub.example/a", "only local files are read", "hub.example");
+    expect_refusal(&scratch, "file", "not a safetensors file", "begins with the text");
     scratch_text(&scratch, "weights.gguf", "GGUF\3");
     expect_refusal(&scratch, "weights.gguf", "weights.gguf", "cut short");
     scratch_text(&scratch, "weights.gguf", "weights");

@@ -38,7 +38,8 @@ static void refuses_bad_starts(void)
     refuse_bytes(&scratch, "\2\0\0\0\0\0\0\0[]", 10, "should begin with {", "0x5b");
     refuse_bytes(&scratch, "\5\0\0\0\0\0\0\0\xef\xbb\xbf{}", 13, "should begin with {", "0xef");
     refuse_bytes(&scratch, "\3\0\0\0\0\0\0\0\0{}", 11, "should begin with {", "0x00");
-    refuse_bytes(&scratch, "hello, world, this is text", 26, not_one, "header length");
+    refuse_bytes(&scratch, "hello, world, this is text", 26, not_one,
+                 "begins with the text \"hello, w\"");
     scratch_end(&scratch);
 }
 
