@@ -9,11 +9,13 @@
 # To build and to run.
 build_packages=(gcc libc6-dev make cmake pkg-config openmpi-bin libopenmpi-dev
                 libhdf5-openmpi-dev libcjson-dev libmpfr-dev libgmp-dev zlib1g-dev)
-# The tests on top of that: CUnit, nm and readelf, h5dump and h5diff, Python as an oracle, and
-# what executes the notebook.
+# The tests on top of that: CUnit, nm and readelf, h5dump and h5diff, Python as an oracle,
+# what executes the notebook; SLURM for the jobs.
 test_packages=(libcunit1-dev binutils hdf5-tools python3 python3-numpy python3-h5py
                python3-xarray python3-h5netcdf python3-matplotlib python3-nbconvert
-               python3-ipykernel)
+               python3-ipykernel python3-fusepy fuse3 slurm-wlm munge)
+# One test more where these can be had: the kernels of AArch64, cross-compiled and emulated.
+cross_packages=(gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 
 missing_packages()
 {
@@ -46,6 +48,12 @@ give_up_on_packages()
     echo "Install them as root, then run this script again:" >&2
     echo "  apt-get install ${*:2}" >&2
     exit 1
+}
+
+# Installs what can be installed, and never fails.
+want_packages()
+{
+    (need_packages "$@" >/dev/null 2>&1) || echo "Not installed, and not needed: $*"
 }
 
 need_packages()

@@ -8,6 +8,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=jobs/packages.sh
 . "$root/jobs/packages.sh"
 need_packages "${build_packages[@]}" "${test_packages[@]}"
+want_packages "${cross_packages[@]}"
 cd "$root"
 
 preset=${1:-ci}

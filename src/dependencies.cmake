@@ -1,10 +1,16 @@
-# What the build needs, each with one clear message when it is missing.
-find_package(PkgConfig REQUIRED)
+# What the build needs, each with one clear message when it is missing. MPI and HDF5:
+# mpi_and_hdf5.cmake.
+find_package(PkgConfig QUIET)
+if(NOT PKG_CONFIG_FOUND)
+  message(FATAL_ERROR "pkg-config was not found: install pkg-config (Debian), load its module (pkgconf), "
+    "or set PKG_CONFIG_EXECUTABLE.")
+endif()
 
 function(llmfp_need_module target module package)
   pkg_check_modules(${target} QUIET IMPORTED_TARGET GLOBAL ${module})
   if(NOT ${target}_FOUND)
-    message(FATAL_ERROR "${module} was not found: install ${package} (Debian), or add it to PKG_CONFIG_PATH.")
+    message(FATAL_ERROR "${module} was not found by pkg-config: install ${package} (Debian), load its module, or add "
+      "its folder to CMAKE_PREFIX_PATH (or that of its .pc file to PKG_CONFIG_PATH).")
   endif()
 endfunction()
 
@@ -14,18 +20,21 @@ llmfp_need_module(GMP gmp libgmp-dev)
 
 find_package(ZLIB QUIET)
 if(NOT ZLIB_FOUND)
-  message(FATAL_ERROR "zlib was not found: install zlib1g-dev (Debian), or set ZLIB_ROOT.")
+  message(FATAL_ERROR "zlib was not found: install zlib1g-dev (Debian), load its module, or set ZLIB_ROOT.")
 endif()
 
-find_package(MPI QUIET COMPONENTS C)
-if(NOT MPI_C_FOUND)
-  message(FATAL_ERROR "MPI was not found: install libopenmpi-dev and openmpi-bin (Debian), or load your site's MPI module.")
-endif()
+set(THREADS_PREFER_PTHREAD_FLAG TRUE)
+find_package(Threads REQUIRED)
 
-# The serial flavour of HDF5 may be installed beside the parallel one.
-set(HDF5_PREFER_PARALLEL TRUE)
-find_package(HDF5 QUIET COMPONENTS C HL)
-if(NOT HDF5_FOUND OR NOT HDF5_IS_PARALLEL)
-  message(FATAL_ERROR "Parallel HDF5 was not found (a serial one does not do): "
-    "install libhdf5-openmpi-dev (Debian), or set HDF5_ROOT to a parallel build.")
-endif()
+include(src/mpi_and_hdf5.cmake)
+
+# An installed program finds libraries of modules and home folders without LD_LIBRARY_PATH;
+# the system's own need no help.
+foreach(library ${MPI_C_LIBRARIES} ${HDF5_C_LIBRARIES} ${HDF5_C_HL_LIBRARIES} ${CJSON_LINK_LIBRARIES}
+                ${MPFR_LINK_LIBRARIES} ${GMP_LINK_LIBRARIES} ${ZLIB_LIBRARIES})
+  get_filename_component(folder "${library}" DIRECTORY)
+  if(IS_ABSOLUTE "${library}" AND NOT folder MATCHES "^(/usr)?/lib")
+    list(APPEND CMAKE_INSTALL_RPATH "${folder}")
+  endif()
+endforeach()
+list(REMOVE_DUPLICATES CMAKE_INSTALL_RPATH)

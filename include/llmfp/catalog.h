@@ -117,17 +117,18 @@ enum llmfp_status llmfp_catalog_add_tensor(struct llmfp_catalog *catalog,
                                            const struct llmfp_tensor *tensor,
                                            struct llmfp_error *error) LLMFP_MUST_CHECK;
 
-/* Check that no name occurs twice, and sort tensors by (file, offset, name), so
- * that the order does not depend on who read which header.
- * Errors: LLMFP_CHECKPOINT names the tensor and both files.                    */
+/* Check that the tensors are a model's, not all of an adapter (LoRA), and that no name
+ * occurs twice, and sort them by (file, offset, name), so that the order does not depend
+ * on who read which header.
+ * Errors: LLMFP_CHECKPOINT names the tensor and its file or files.              */
 enum llmfp_status llmfp_catalog_finish(struct llmfp_catalog *catalog,
                                        struct llmfp_error *error) LLMFP_MUST_CHECK;
 
-/* Pack the tensors of a catalog (not the files) from index `first` on, and
+/* Pack the tensors of a catalog (not the files) from index `first` to before `end`, and
  * append packed tensors to another catalog. Used to share headers among ranks;
  * `unpack` trusts its input only as far as bounds go.
  * Errors: LLMFP_FATAL (memory; packed bytes cut short).                        */
-void llmfp_catalog_pack_tensors(const struct llmfp_catalog *catalog, size_t first,
+void llmfp_catalog_pack_tensors(const struct llmfp_catalog *catalog, size_t first, size_t end,
                                 struct llmfp_buffer *buffer);
 enum llmfp_status llmfp_catalog_unpack_tensors(struct llmfp_catalog *catalog,
                                                struct llmfp_cursor *cursor,

@@ -14,8 +14,8 @@
 enum llmfp_isa {
     LLMFP_ISA_PORTABLE, /* plain C; always there */
     LLMFP_ISA_AVX2,     /* x86-64 with AVX2 */
-    LLMFP_ISA_AVX512,   /* x86-64 with AVX-512 F, BW, VL, VNNI, VBMI, VBMI2 (Ice Lake, Zen 4) */
-    LLMFP_ISA_NEON,     /* AArch64 */
+    LLMFP_ISA_AVX512, /* x86-64 with AVX-512 F, BW, VL, DQ, VNNI, VBMI, VBMI2, IFMA (Ice Lake, Zen 4) */
+    LLMFP_ISA_NEON, /* AArch64 */
     LLMFP_N_ISAS
 };
 

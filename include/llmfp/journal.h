@@ -49,6 +49,11 @@ enum llmfp_status llmfp_journal_complete(struct llmfp_journal *journal, uint64_t
 /* Whether there is a journal at `path` that was completed, or something else.      */
 bool llmfp_journal_is_complete(const char *path);
 
+/* LLMFP_USAGE when another process is writing the journal at `path`. Where there is none,
+ * or it cannot be told, LLMFP_OK.                                                  */
+enum llmfp_status llmfp_journal_check_unused(const char *path,
+                                             struct llmfp_error *error) LLMFP_MUST_CHECK;
+
 /* Open an existing journal: to go on with it (`writable`: everything behind the last
  * whole record is cut off), or to read. LLMFP_USAGE when its key is another one.
  *   places    [out] owned by the caller (free); every intact record, in order
@@ -72,6 +77,9 @@ void llmfp_journal_frame(const struct llmfp_record *record, struct llmfp_buffer 
 size_t llmfp_journal_frame_begin(struct llmfp_buffer *frames);
 void llmfp_journal_frame_end(struct llmfp_buffer *frames, size_t frame,
                              struct llmfp_journal_place *place);
+
+/* The CRC-32 that records are kept with.                                          */
+uint32_t llmfp_journal_check(const void *bytes, size_t size_bytes);
 
 /* Open for reading only, without looking at the records.                          */
 enum llmfp_status llmfp_journal_open_reader(struct llmfp_journal *journal, const char *path,

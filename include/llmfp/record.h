@@ -32,6 +32,17 @@ struct llmfp_record_cell {
     struct llmfp_sum squares;
 };
 
+/* Of a split scan: which slice of the checkpoint's stream the cells are sums over. Zeroed:
+ * the whole checkpoint.                                                         */
+struct llmfp_record_part {
+    uint32_t number; /* of the part of the scan, 1 .. n */
+    uint32_t n;      /* parts; 0: not split */
+    uint64_t low;    /* <= high <= stream_bytes */
+    uint64_t high;
+    uint64_t stream_bytes;
+    uint64_t plan; /* llmfp_plan_digest: equal for slices that fit together */
+};
+
 struct llmfp_record {
     const char *label; /* all strings: UTF-8, never NULL */
     const char *path;
@@ -44,6 +55,7 @@ struct llmfp_record {
     uint64_t fingerprint;      /* like source_digest, with file times: has it changed since? */
     bool failed;
     bool kept; /* came with an existing results file: stays, whatever the manifest lists */
+    struct llmfp_record_part part;
     struct llmfp_tally tally;
     struct llmfp_record_cell *cells; /* by (role, layer), in the order of llmfp_role_compare */
     size_t n_cells;
@@ -77,5 +89,13 @@ void llmfp_sum_unpack(struct llmfp_cursor *cursor, struct llmfp_arena *arena,
 void llmfp_record_pack(const struct llmfp_record *record, struct llmfp_buffer *buffer);
 enum llmfp_status llmfp_record_unpack(struct llmfp_record *record, struct llmfp_cursor *cursor,
                                       struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Put the records of all slices of a checkpoint together, in the order of their parts.
+ *   whole    out: a record of the whole checkpoint
+ *   problem  out: NULL, or why they do not fit together, as a phrase; `whole` is empty then
+ * A checkpoint that failed in one part has failed. Errors: LLMFP_FATAL without memory. */
+enum llmfp_status llmfp_record_join(const struct llmfp_record *slices, size_t n,
+                                    struct llmfp_record *whole, const char **problem,
+                                    struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 #endif

@@ -8,14 +8,26 @@
 #define LLMFP_RESULTS_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "llmfp/communicator.h"
 #include "llmfp/error.h"
 #include "llmfp/journal.h"
+#include "llmfp/split.h"
 
 #define LLMFP_SCHEMA         "llmfp-results"
-#define LLMFP_SCHEMA_VERSION "1.0"
+#define LLMFP_SCHEMA_VERSION "1.1"
+/* What a file says that has nothing of later versions in it: all but parts of split scans. */
+#define LLMFP_SCHEMA_VERSION_WHOLE "1.0"
+
+/* Whether files of a schema version can be read. */
+static inline bool llmfp_schema_version_is_known(const char *version)
+{
+    return strcmp(version, LLMFP_SCHEMA_VERSION) == 0 ||
+           strcmp(version, LLMFP_SCHEMA_VERSION_WHOLE) == 0;
+}
 
 /* Two models and the correlation of their attention curves (correlation_qkvo).     */
 struct llmfp_pair {
@@ -45,6 +57,7 @@ struct llmfp_results_request {
     const struct llmfp_journal_place *places; /* [n_models], in the order of the file; rank 0's */
     const char *generator;                    /* "llmfp-scan 1.2.3" */
     const char *created;                      /* ISO 8601, UTC */
+    struct llmfp_split split;                 /* which part of a split scan this is */
     const volatile sig_atomic_t *stop;        /* becomes non-zero when this is to stop */
 };
 
@@ -61,9 +74,28 @@ enum llmfp_status llmfp_results_write(const struct llmfp_communicator *communica
 /* Local. Turn an existing results file back into records, in the file's order, and
  * append them to an open journal: what --append starts from. No checkpoint is read.
  *   places   out, owned by the caller (free): one per model
+ *   split    out: which part of a split scan the file is; NULL: a part is refused
  * Errors: LLMFP_FATAL when it is not a results file of this schema, or damaged.     */
 enum llmfp_status llmfp_results_import(const char *path, struct llmfp_journal *journal,
                                        struct llmfp_journal_place **places, size_t *n_models,
+                                       struct llmfp_split *split,
                                        struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Local. Which part of a split scan a results file is; zeroed for a whole one.
+ * Errors: LLMFP_FATAL when it cannot be read, or says it wrongly.                   */
+enum llmfp_status llmfp_results_split(const char *path, struct llmfp_split *split,
+                                      struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Local. The records of several results files in one order: that of the files, and in them
+ * their own. Parts of a split scan stand in their own order at the place of the first one
+ * that is given, and their slices are joined. All are appended to an open journal. No checkpoint is read.
+ *   places   out, owned by the caller (free): one per model
+ * Errors: LLMFP_USAGE when a file is given twice; LLMFP_FATAL as for llmfp_results_import,
+ * when two files have a model of the same label, and when parts are missing, overlap, or
+ * are not of one scan.                                                               */
+enum llmfp_status llmfp_results_merge(const char *const *paths, size_t n_paths,
+                                      struct llmfp_journal *journal,
+                                      struct llmfp_journal_place **places, size_t *n_models,
+                                      struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 #endif

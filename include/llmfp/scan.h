@@ -20,6 +20,7 @@
 #include "llmfp/manifest.h"
 #include "llmfp/partial.h"
 #include "llmfp/roles.h"
+#include "llmfp/split.h"
 
 /* What a scan tells its caller, on rank 0 only.                                  */
 struct llmfp_scan_listener {
@@ -62,6 +63,7 @@ struct llmfp_scan_settings {
     enum llmfp_io io;                        /* how bytes are read */
     bool strict;                             /* stop at the first checkpoint that fails */
     struct llmfp_scan_saving saving;
+    struct llmfp_split split; /* which part of a split scan this is; entries have its slices */
     const volatile sig_atomic_t *stop; /* becomes non-zero when the scan is to stop */
 };
 
@@ -72,7 +74,15 @@ struct llmfp_scan_entry {
     uint64_t fingerprint; /* in: of the record that is there already; 0 when there is none */
     uint64_t digest;      /* in: of names, sizes and headers, likewise */
     struct llmfp_journal_place place;
+    struct llmfp_slice slice; /* in: what of the checkpoint is to be scanned */
 };
+
+/* Collective. Bytes of the files of every entry; 0 for a checkpoint that is not there.
+ *   sizes  [manifest->n_entries] out, the same on every rank
+ * Errors, the same on every rank: LLMFP_FATAL.                                     */
+enum llmfp_status llmfp_scan_sizes(const struct llmfp_communicator *communicator,
+                                   const struct llmfp_manifest *manifest, uint64_t *sizes,
+                                   struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* Collective. Look at the files of every entry that is `done` and has a fingerprint: one
  * whose files have changed since (names, sizes, times, headers), or are gone, is no longer

@@ -36,6 +36,10 @@ void llmfp_shares_deal(struct llmfp_shares *shares, uint64_t n_chunks);
 bool llmfp_shares_claim(struct llmfp_shares *shares, const volatile sig_atomic_t *stop,
                         uint64_t *chunk);
 
+/* Local. Whether a chunk is of this rank's own share, which is not used up: then the one
+ * behind the last claim is likely to be the next.                                */
+bool llmfp_shares_is_own(const struct llmfp_shares *shares, uint64_t chunk);
+
 /* Local (one-sided). Leave no chunk for anybody: every rank's next claim ends.   */
 void llmfp_shares_stop(struct llmfp_shares *shares);
 

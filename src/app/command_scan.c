@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "command.h"
@@ -12,7 +11,7 @@
 #include "stop_signal.h"
 #include "summary.h"
 #include "timings.h"
-#include "version.h"
+#include "write_results.h"
 
 /* ---- what the scan tells ---- */
 
@@ -94,8 +93,8 @@ static enum llmfp_status prepare(const struct command *command, struct start *st
     if (command->communicator->rank == 0) {
         status = save_seconds(seconds, error);
         if (status == LLMFP_OK) {
-            status = start_prepare(command->options, command->own_rules, command->manifest, start,
-                                   entries, error);
+            status = start_prepare(command->options, command->own_rules, &command->part->split,
+                                   command->manifest, start, entries, error);
         }
     }
     status = llmfp_agree(command->communicator, status, error);
@@ -109,51 +108,18 @@ static enum llmfp_status prepare(const struct command *command, struct start *st
     return status;
 }
 
-/* ISO 8601, UTC. SOURCE_DATE_EPOCH (reproducible-builds.org) replaces the clock. */
-static void created_text(char text[32])
+/* The models of the results file, in its order, and the file. */
+static enum llmfp_status write_models(const struct command *command, const struct start *start,
+                                      const struct llmfp_scan_entry *entries,
+                                      struct summary_content *content, struct llmfp_error *error)
 {
-    time_t now = time(NULL);
-    const char *fixed = getenv("SOURCE_DATE_EPOCH");
-    if (fixed != NULL && fixed[0] != '\0') {
-        char *end;
-        const long long seconds = strtoll(fixed, &end, 10);
-        now = *end == '\0' && seconds >= 0 ? (time_t)seconds : now;
-    }
-    struct tm utc;
-    gmtime_r(&now, &utc);
-    strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
-}
-
-static enum llmfp_status write_results(const struct command *command, const struct start *start,
-                                       const struct llmfp_scan_entry *entries,
-                                       const char *journal_path, struct summary_content *content,
-                                       struct llmfp_error *error)
-{
-    struct llmfp_journal_place *places = NULL;
-    size_t n = 0;
     enum llmfp_status status = LLMFP_OK;
-    const bool first = command->communicator->rank == 0;
-    if (first) {
-        status = start_models(start, command->manifest, entries, &places, &n, error);
+    if (command->communicator->rank == 0) {
+        status = start_models(start, command->manifest, entries, &content->places,
+                              &content->n_models, error);
     }
     status = llmfp_agree(command->communicator, status, error);
-    if (status == LLMFP_OK) {
-        char created[32];
-        created_text(created);
-        const struct llmfp_results_request request = {
-            .output = command->options->output,
-            .journal_path = journal_path,
-            .n_models = (size_t)llmfp_largest(command->communicator, n),
-            .places = places,
-            .generator = version_generator(),
-            .created = created,
-            .stop = &stop_signal_came,
-        };
-        status = llmfp_results_write(command->communicator, &request, &content->likeness, error);
-    }
-    content->places = places;
-    content->n_models = n;
-    return status;
+    return status == LLMFP_OK ? write_results(command, content, error) : status;
 }
 
 static bool any_failed(const struct command *command, const struct llmfp_scan_entry *entries)
@@ -225,8 +191,10 @@ static enum llmfp_status run(struct command *command, struct start *start,
         .chunk_bytes = command->options->chunk_bytes,
         .io = command->options->io,
         .strict = command->options->strict,
-        .saving = {journal_path, start_key(command->options, command->own_rules), seconds,
+        .saving = {journal_path,
+                   start_key(command->options, command->own_rules, &command->part->split), seconds,
                    &start->partials},
+        .split = command->part->split,
         .stop = &stop_signal_came};
     const struct llmfp_scan_listener listener = {messages, on_failed, on_note, on_done,
                                                  on_progress};
@@ -253,7 +221,7 @@ static enum llmfp_status run(struct command *command, struct start *start,
                                       .journal = &start->journal};
     const double write_s = MPI_Wtime();
     if (status == LLMFP_OK) {
-        status = write_results(command, start, entries, journal_path, &content, error);
+        status = write_models(command, start, entries, &content, error);
     }
     if (status == LLMFP_OK && messages->speaks) {
         struct llmfp_error why = {LLMFP_OK, ""};
@@ -286,14 +254,17 @@ int command_scan(struct command *command)
         status = llmfp_fail_memory(&error, n * sizeof *entries, "the list of checkpoints");
     }
     status = llmfp_agree(command->communicator, status, &error);
+    for (size_t i = 0; status == LLMFP_OK && command->part->slices != NULL && i < n; i++) {
+        entries[i].slice = command->part->slices[i];
+    }
     if (status == LLMFP_OK) {
         status = prepare(command, &start, entries, &seconds, &error);
     }
     int exit_status;
     if (status == LLMFP_OK && start.nothing_new) {
         message_note(command->messages, NULL,
-                     "every checkpoint of the manifest is in the results file already; it is left "
-                     "as it is");
+                     "every checkpoint of the manifest, or of this part of it, is in the results "
+                     "file already; it is left as it is");
         if (command->messages->speaks) {
             start_remove_journal(&start);
         }

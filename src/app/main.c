@@ -27,6 +27,14 @@ static int rank_from_launcher(void)
     return 0;
 }
 
+/* Before MPI has started. Open MPI 4's one-sided component "rdma" offers itself between nodes
+ * that are linked by TCP and then cannot make a window (MPI_ERR_WIN). The others can, so it is
+ * left out, unless somebody has chosen. Other MPI libraries do not look at this. */
+static void choose_one_sided(void)
+{
+    (void)setenv("OMPI_MCA_osc", "^rdma", 0);
+}
+
 /* An error inside MPI: the other ranks are out of reach. The form is MPI's. */
 static void on_mpi_error(MPI_Comm *handle, int *number, ...)
 {
@@ -60,19 +68,15 @@ static enum llmfp_status read_rules(const struct llmfp_communicator *communicato
     return status;
 }
 
-/* Collective. Manifest, roles and rules, the same on every rank. */
-static enum llmfp_status read_inputs(const struct llmfp_communicator *communicator,
-                                     const struct options *options, struct llmfp_manifest *manifest,
-                                     struct llmfp_role_filter **filter,
-                                     struct llmfp_own_rules **own_rules, struct llmfp_error *error)
+/* Collective. The manifest: rank 0 reads, every rank gets it. */
+static enum llmfp_status read_manifest(const struct llmfp_communicator *communicator,
+                                       const char *path, struct llmfp_manifest *manifest,
+                                       struct llmfp_error *error)
 {
-    enum llmfp_status status = error->status; /* of what was done before MPI has started */
+    enum llmfp_status status = LLMFP_OK;
     struct llmfp_buffer packed = {0};
-    if (status == LLMFP_OK && options->roles != NULL) {
-        status = llmfp_role_filter_new(options->roles, filter, error);
-    }
-    if (status == LLMFP_OK && communicator->rank == 0) {
-        status = llmfp_manifest_read(options->manifest, manifest, error);
+    if (communicator->rank == 0) {
+        status = llmfp_manifest_read(path, manifest, error);
         llmfp_manifest_pack(manifest, &packed);
     }
     status = llmfp_agree(communicator, status, error);
@@ -84,7 +88,23 @@ static enum llmfp_status read_inputs(const struct llmfp_communicator *communicat
         status = llmfp_manifest_unpack(manifest, &cursor, error);
     }
     llmfp_buffer_clear(&packed);
+    return llmfp_agree(communicator, status, error);
+}
+
+/* Collective. Manifest, roles and rules, as far as there are any; the same on every rank. */
+static enum llmfp_status read_inputs(const struct llmfp_communicator *communicator,
+                                     const struct options *options, struct llmfp_manifest *manifest,
+                                     struct llmfp_role_filter **filter,
+                                     struct llmfp_own_rules **own_rules, struct llmfp_error *error)
+{
+    enum llmfp_status status = error->status; /* of what was done before MPI has started */
+    if (status == LLMFP_OK && options->roles != NULL) {
+        status = llmfp_role_filter_new(options->roles, filter, error);
+    }
     status = llmfp_agree(communicator, status, error);
+    if (status == LLMFP_OK && options->manifest != NULL) {
+        status = read_manifest(communicator, options->manifest, manifest, error);
+    }
     return status == LLMFP_OK && options->rules != NULL
                ? read_rules(communicator, options->rules, own_rules, error)
                : status;
@@ -97,20 +117,28 @@ static int run(const struct llmfp_communicator *communicator, const struct optio
     struct llmfp_manifest manifest = {0};
     struct llmfp_role_filter *filter = NULL;
     struct llmfp_own_rules *own_rules = NULL;
+    struct part part = {NULL, {0, 0, 0}};
     struct messages messages = {.progress = {.out = stderr, .mode = PROGRESS_NONE},
                                 .quiet = options->quiet,
                                 .verbose = options->verbose,
                                 .speaks = communicator->rank == 0};
     int exit_status;
-    const enum llmfp_status status =
+    enum llmfp_status status =
         read_inputs(communicator, options, &manifest, &filter, &own_rules, &error);
+    if (status == LLMFP_OK && options->part[1] > 0) {
+        status = part_take(communicator, options, own_rules, &manifest, &part, &error);
+    }
     if (status != LLMFP_OK) {
         message_error(&messages, NULL, error.text);
         exit_status = (int)status;
     } else {
-        struct command command = {communicator, options, &manifest, filter, own_rules, &messages};
-        exit_status = options->dry_run ? command_dry_run(&command) : command_scan(&command);
+        struct command command = {communicator, options, &manifest, filter,
+                                  own_rules,    &part,   &messages};
+        exit_status = options->merge     ? command_merge(&command)
+                      : options->dry_run ? command_dry_run(&command)
+                                         : command_scan(&command);
     }
+    part_clear(&part);
     llmfp_role_filter_free(filter);
     llmfp_own_rules_free(own_rules);
     llmfp_manifest_clear(&manifest);
@@ -141,13 +169,19 @@ static int answer_at_once(enum llmfp_status parsed, const struct options *option
     return fflush(stdout) == 0 ? 0 : LLMFP_FATAL;
 }
 
-/* Local, before MPI has started. The results file that this run begins with, if any. */
+/* Local, before MPI has started. The results files that this run begins with, if any. */
 static enum llmfp_status check_existing(const struct options *options, struct llmfp_error *error)
 {
     const bool begins_with_it = options->append || options->resume;
-    if (!begins_with_it || options->dry_run || rank_from_launcher() != 0 ||
-        access(options->output, R_OK) != 0) {
+    enum llmfp_status status = LLMFP_OK;
+    if (rank_from_launcher() != 0) {
         return LLMFP_OK;
+    }
+    for (size_t i = 0; options->merge && status == LLMFP_OK && i < options->n_operands; i++) {
+        status = verify_can_be_read(options->operands[i], error);
+    }
+    if (!begins_with_it || options->dry_run || access(options->output, R_OK) != 0) {
+        return status;
     }
     char *journal = start_journal_path(options->output);
     const bool goes_on = journal != NULL && access(journal, F_OK) == 0; /* without the file */
@@ -165,6 +199,7 @@ int main(int argc, char **argv)
     }
     const int answer = answer_at_once(parsed, &options, &error);
     if (answer >= 0) {
+        options_clear(&options);
         return answer;
     }
     if (options.quiet) {
@@ -172,8 +207,10 @@ int main(int argc, char **argv)
         options.summary = OPTIONS_SUMMARY_NONE;
     }
     error.status = check_existing(&options, &error);
+    choose_one_sided();
     stop_signal_install(); /* starting MPI may take a while */
-    MPI_Init(&argc, &argv);
+    int threads; /* the stream looks at it: a thread of its own reads ahead, without MPI */
+    MPI_Init_thread(&argc, &argv, MPI_THREAD_FUNNELED, &threads);
     stop_signal_install(); /* in case MPI has handlers of its own */
     MPI_Errhandler handler;
     MPI_Comm_create_errhandler(on_mpi_error, &handler);
@@ -190,6 +227,7 @@ int main(int argc, char **argv)
     }
     llmfp_communicator_close(&communicator);
     MPI_Finalize();
+    options_clear(&options);
     /* The launcher reports the status of rank 0; the others end quietly, so that none of
      * them makes it kill a rank that still has something to say. */
     return communicator.rank == 0 ? exit_status : 0;

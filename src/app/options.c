@@ -1,13 +1,18 @@
 /* options.c - the table of options, and the parser and the help made from it. */
 #include "options.h"
 
+#include <inttypes.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "llmfp/split.h"
 
 enum kind {
     KIND_FLAG,   /* bool */
     KIND_TEXT,   /* const char * */
     KIND_SIZE,   /* uint64_t, in bytes */
+    KIND_PART,   /* uint32_t[2], K/N */
     KIND_CHOICE, /* int-sized enum: the index into choices */
 };
 
@@ -50,6 +55,8 @@ static const struct option table[] = {
     {0, "append", NULL, KIND_FLAG, MEMBER(append), "add new checkpoints to an existing FILE", NULL},
     {0, "overwrite", NULL, KIND_FLAG, MEMBER(overwrite), "replace an existing FILE", NULL},
     {0, "strict", NULL, KIND_FLAG, MEMBER(strict), "stop at the first checkpoint that fails", NULL},
+    {0, "part", "K/N", KIND_PART, MEMBER(part), "scan part K of N only; --merge joins the parts",
+     NULL},
     {0, "chunk", "SIZE", KIND_SIZE, MEMBER(chunk_bytes),
      "bytes read at a time, 4K to 1G; default: automatic", NULL},
     {0, "io", "HOW", KIND_CHOICE, MEMBER(io), "auto (default), mmap, pread or direct", io_choices},
@@ -59,6 +66,8 @@ static const struct option table[] = {
      summary_choices},
     {0, "verify", "FILE", KIND_TEXT, MEMBER(verify),
      "check the results in FILE; no MANIFEST, no scan", NULL},
+    {0, "merge", NULL, KIND_FLAG, MEMBER(merge), "merge the results files that are given; no scan",
+     NULL},
     {0, "with-checkpoints", NULL, KIND_FLAG, MEMBER(with_checkpoints),
      "--verify: compare them with the files on disk, too", NULL},
     {0, "timings", NULL, KIND_FLAG, MEMBER(timings), "print the seconds of each phase at the end",
@@ -143,6 +152,35 @@ static enum llmfp_status parse_size(const struct option *option, const char *val
     return LLMFP_OK;
 }
 
+/* A whole number from 1 to LLMFP_SPLIT_MOST at *at, which moves behind it; 0: there is none. */
+static uint32_t parse_ordinal(const char **at)
+{
+    uint32_t number = 0;
+    for (; **at >= '0' && **at <= '9' && number <= LLMFP_SPLIT_MOST; ++*at) {
+        number = number * 10 + (uint32_t)(**at - '0');
+    }
+    return number <= LLMFP_SPLIT_MOST ? number : 0;
+}
+
+static enum llmfp_status parse_part(const struct option *option, const char *value,
+                                    uint32_t part[2], struct llmfp_error *error)
+{
+    const char *at = value;
+    const uint32_t number = parse_ordinal(&at);
+    const bool slash = *at == '/';
+    at += slash;
+    const uint32_t n = parse_ordinal(&at);
+    if (!slash || *at != '\0' || number == 0 || n == 0 || number > n) {
+        return llmfp_fail(
+            error, LLMFP_USAGE,
+            "--%s cannot be \"%s\": give K/N with 1 <= K <= N <= %d, as in 2/8; " TRY_HELP,
+            option->name, show(value).text, LLMFP_SPLIT_MOST);
+    }
+    part[0] = number;
+    part[1] = n;
+    return LLMFP_OK;
+}
+
 static enum llmfp_status parse_choice(const struct option *option, const char *value, int *choice,
                                       struct llmfp_error *error)
 {
@@ -175,6 +213,8 @@ static enum llmfp_status store_value(const struct option *option, const char *va
     switch (option->kind) {
     case KIND_SIZE:
         return parse_size(option, value, member, error);
+    case KIND_PART:
+        return parse_part(option, value, member, error);
     case KIND_CHOICE: {
         int choice = 0;
         const enum llmfp_status status = parse_choice(option, value, &choice, error);
@@ -268,42 +308,90 @@ static enum llmfp_status parse_letters(const char *word, struct words *words,
     return LLMFP_OK;
 }
 
-static enum llmfp_status take_manifest(const char *word, struct options *options,
-                                       struct llmfp_error *error)
+static enum llmfp_status take_operand(const char *word, struct options *options,
+                                      struct llmfp_error *error)
 {
     if (word[0] == '\0') {
         return llmfp_fail(error, LLMFP_USAGE,
                           "MANIFEST is an empty word: give the name of a file, or - for standard "
                           "input; " TRY_HELP);
     }
-    if (options->manifest != NULL) {
-        return llmfp_fail(
-            error, LLMFP_USAGE,
-            "more than one MANIFEST (\"%s\" and \"%s\"): list all checkpoints in one; " TRY_HELP,
-            show(options->manifest).text, show(word).text);
-    }
-    options->manifest = word;
+    options->operands[options->n_operands++] = word;
     return LLMFP_OK;
 }
 
 /* What --verify does not go with. */
 static enum llmfp_status check_verify(const struct options *options, struct llmfp_error *error)
 {
-    if (options->manifest != NULL) {
+    if (options->n_operands > 0) {
         return llmfp_fail(error, LLMFP_USAGE,
                           "--verify takes no MANIFEST (\"%s\"): the results file is all it "
                           "needs; " TRY_HELP,
-                          show(options->manifest).text);
+                          show(options->operands[0]).text);
     }
-    if (options->dry_run || options->resume || options->append || options->overwrite) {
+    if (options->dry_run || options->resume || options->append || options->overwrite ||
+        options->merge || options->part[1] > 0) {
         return llmfp_fail(error, LLMFP_USAGE,
-                          "--verify scans nothing: leave out --dry-run, --resume, --append and "
-                          "--overwrite; " TRY_HELP);
+                          "--verify scans nothing: leave out --dry-run, --resume, --append, "
+                          "--overwrite, --merge and --part; " TRY_HELP);
     }
     return LLMFP_OK;
 }
 
-static enum llmfp_status check(const struct options *options, struct llmfp_error *error)
+/* What --merge needs, and does not go with. */
+static enum llmfp_status check_merge(const struct options *options, struct llmfp_error *error)
+{
+    if (options->n_operands == 0) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "--merge has nothing to merge: give the results files, as in --merge "
+                          "A.h5 B.h5 -o ALL.h5; " TRY_HELP);
+    }
+    if (options->dry_run || options->resume || options->append || options->roles != NULL ||
+        options->rules != NULL || options->part[1] > 0) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "--merge reads results files only: leave out --dry-run, --resume, "
+                          "--append, --roles, --rules and --part; " TRY_HELP);
+    }
+    return LLMFP_OK;
+}
+
+/* What --part needs, and does not go with. */
+static enum llmfp_status check_part(const struct options *options, struct llmfp_error *error)
+{
+    if (options->output == NULL) {
+        return llmfp_fail(error, LLMFP_USAGE,
+                          "--part needs --output: every part is a file of its own, as in -o "
+                          "part-%" PRIu32 ".h5; " TRY_HELP,
+                          options->part[0]);
+    }
+    if (options->append || options->dry_run) {
+        return llmfp_fail(error, LLMFP_USAGE, "--part does not go with --%s: %s; " TRY_HELP,
+                          options->append ? "append" : "dry-run",
+                          options->append ? "merge the parts, then append to the whole"
+                                          : "a dry run shows the whole scan");
+    }
+    return LLMFP_OK;
+}
+
+static enum llmfp_status check_manifest(struct options *options, struct llmfp_error *error)
+{
+    if (options->n_operands == 0) {
+        return llmfp_fail(
+            error, LLMFP_USAGE,
+            "no MANIFEST is given: name the file that lists the checkpoints, or - for "
+            "standard input; " TRY_HELP);
+    }
+    if (options->n_operands > 1) {
+        return llmfp_fail(
+            error, LLMFP_USAGE,
+            "more than one MANIFEST (\"%s\" and \"%s\"): list all checkpoints in one; " TRY_HELP,
+            show(options->operands[0]).text, show(options->operands[1]).text);
+    }
+    options->manifest = options->operands[0];
+    return options->part[1] > 0 ? check_part(options, error) : LLMFP_OK;
+}
+
+static enum llmfp_status check(struct options *options, struct llmfp_error *error)
 {
     for (size_t i = 0; i < sizeof conflicts / sizeof conflicts[0]; i++) {
         const struct conflict *conflict = &conflicts[i];
@@ -321,45 +409,63 @@ static enum llmfp_status check(const struct options *options, struct llmfp_error
         return llmfp_fail(error, LLMFP_USAGE,
                           "--with-checkpoints belongs to --verify: give --verify FILE; " TRY_HELP);
     }
-    if (options->manifest == NULL) {
-        return llmfp_fail(
-            error, LLMFP_USAGE,
-            "no MANIFEST is given: name the file that lists the checkpoints, or - for "
-            "standard input; " TRY_HELP);
-    }
-    return LLMFP_OK;
+    return options->merge ? check_merge(options, error) : check_manifest(options, error);
 }
 
-enum llmfp_status options_parse(int argc, char *const *argv, struct options *options,
-                                struct llmfp_error *error)
+/* All words; --help and --version end it. */
+static enum llmfp_status take_words(struct words *words, struct options *options,
+                                    struct llmfp_error *error)
 {
-    *options = (struct options){.output = "llmfp.h5"};
-    struct words words = {argc, argv, 1};
     bool only_operands = false;
-    for (const char *word = next_word(&words); word != NULL; word = next_word(&words)) {
+    for (const char *word = next_word(words); word != NULL; word = next_word(words)) {
         enum llmfp_status status = LLMFP_OK;
         if (!only_operands && strcmp(word, "--") == 0) {
             only_operands = true;
         } else if (!only_operands && word[0] == '-' && word[1] == '-') {
-            status = parse_long(word, &words, options, error);
+            status = parse_long(word, words, options, error);
         } else if (!only_operands && word[0] == '-' && word[1] != '\0') {
-            status = parse_letters(word, &words, options, error);
+            status = parse_letters(word, words, options, error);
         } else {
-            status = take_manifest(word, options, error);
+            status = take_operand(word, options, error);
         }
         if (status != LLMFP_OK || options->help || options->version) {
             return status;
         }
     }
-    return check(options, error);
+    const enum llmfp_status status = check(options, error);
+    options->output = options->output == NULL ? "llmfp.h5" : options->output;
+    return status;
+}
+
+enum llmfp_status options_parse(int argc, char *const *argv, struct options *options,
+                                struct llmfp_error *error)
+{
+    *options = (struct options){0};
+    struct words words = {argc, argv, 1};
+    options->operands = calloc((size_t)argc + 1, sizeof *options->operands);
+    const enum llmfp_status status =
+        options->operands == NULL
+            ? llmfp_fail_memory(error, (size_t)argc * sizeof *options->operands, "the command line")
+            : take_words(&words, options, error);
+    if (status != LLMFP_OK) {
+        options_clear(options);
+    }
+    return status;
+}
+
+void options_clear(struct options *options)
+{
+    free(options->operands);
+    options->operands = NULL;
+    options->n_operands = 0;
 }
 
 /* ---- help ---- */
 
 void options_help(FILE *out)
 {
-    fputs("Usage: mpirun -n N llmfp-scan [OPTION]... MANIFEST\n"
-          "       srun llmfp-scan [OPTION]... MANIFEST\n"
+    fputs("Usage: mpirun -n N llmfp-scan [OPTION]... MANIFEST    (or with srun, or alone)\n"
+          "       llmfp-scan --merge FILE... -o ALL\n"
           "       llmfp-scan --verify FILE\n"
           "Compute exact standard deviations, layer by layer, of the checkpoints that\n"
           "MANIFEST lists (- for standard input), their signatures and correlations.\n\n",
@@ -377,8 +483,7 @@ void options_help(FILE *out)
         fprintf(out, "  %s--%-16s  %s\n", letter, name, table[i].help);
     }
     fputs("\nA line of MANIFEST: [LABEL] PATH [family=NAME] [parent=LABEL]\n"
-          "An existing FILE needs --resume, --append or --overwrite.\n"
-          "SIZE takes K, M, G (powers of 1024).\n\n"
+          "An existing FILE needs --resume, --append or --overwrite. SIZE takes K, M, G.\n\n"
           "Exit status:\n"
           "   0  every checkpoint was scanned, and the results are on disk\n"
           "   1  fatal: no results file was written or changed\n"

@@ -21,11 +21,16 @@ enum options_summary { OPTIONS_SUMMARY_TEXT, OPTIONS_SUMMARY_JSON, OPTIONS_SUMMA
 
 /* Strings belong to argv.                                                       */
 struct options {
-    const char *manifest; /* "-" for standard input; NULL only with verify, help or version */
-    const char *output;   /* "llmfp.h5" unless given */
-    const char *roles;    /* NULL: all */
-    const char *rules;    /* NULL: none */
-    const char *verify;   /* NULL: scan. Else there is no manifest */
+    const char **operands; /* owned, [n_operands]: the words that are no options */
+    size_t n_operands;
+    const char
+        *manifest;      /* "-" for standard input; NULL only with verify, merge, help or version */
+    bool merge;         /* the operands are results files */
+    const char *output; /* "llmfp.h5" unless given */
+    uint32_t part[2];   /* K and N of --part K/N; 0 0: all of the scan */
+    const char *roles;  /* NULL: all */
+    const char *rules;  /* NULL: none */
+    const char *verify; /* NULL: scan. Else there is no manifest */
     bool with_checkpoints;
     bool dry_run;
     bool resume; /* at most one of resume, append, overwrite */
@@ -49,10 +54,12 @@ struct options {
  * are not abbreviated. --help and --version end the parsing at once: what stands
  * behind them is not looked at.
  * Errors: LLMFP_USAGE with one sentence that names the option and value and says
- * what is allowed, and "try llmfp-scan --help". `options` is unspecified then.
- *                                                                        Local. */
+ * what is allowed, and "try llmfp-scan --help"; LLMFP_FATAL without memory. `options`
+ * holds nothing to be cleared then.                                      Local. */
 enum llmfp_status options_parse(int argc, char *const *argv, struct options *options,
                                 struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+void options_clear(struct options *options);
 
 /* The text of --help: at most 80 columns and 40 lines.                   Local. */
 void options_help(FILE *out);

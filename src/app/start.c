@@ -1,6 +1,7 @@
 /* start.c - see start.h. */
 #include "start.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include <unistd.h>
 
 #include "llmfp/results.h"
+#include "mix.h"
 
 static bool exists(const char *path)
 {
@@ -42,14 +44,16 @@ void start_remove_journal(const struct start *start)
     unlink(start->journal_path);
 }
 
-uint64_t start_key(const struct options *options, const struct llmfp_own_rules *own_rules)
+uint64_t start_key(const struct options *options, const struct llmfp_own_rules *own_rules,
+                   const struct llmfp_split *split)
 {
     /* FNV-1a */
     uint64_t key = UINT64_C(0xCBF29CE484222325);
     for (const char *c = options->roles == NULL ? "" : options->roles; *c != '\0'; c++) {
         key = (key ^ (unsigned char)*c) * UINT64_C(0x100000001B3);
     }
-    return own_rules == NULL ? key : key ^ llmfp_own_rules_digest(own_rules);
+    key = own_rules == NULL ? key : key ^ llmfp_own_rules_digest(own_rules);
+    return split->n == 0 ? key : mix(mix(key, split->digest), split->number);
 }
 
 /* ---- records that are there ---- */
@@ -195,7 +199,7 @@ static enum llmfp_status import_results(struct start *start, const char *output,
     size_t n = 0;
     enum llmfp_status status = begin_journal(start, error);
     if (status == LLMFP_OK) {
-        status = llmfp_results_import(output, &start->journal, &places, &n, error);
+        status = llmfp_results_import(output, &start->journal, &places, &n, NULL, error);
         if (status == LLMFP_OK) {
             status = read_known(start, places, n, error);
         }
@@ -256,13 +260,29 @@ static bool all_done(const struct llmfp_manifest *manifest, const struct llmfp_s
     return true;
 }
 
-enum llmfp_status start_prepare(const struct options *options,
-                                const struct llmfp_own_rules *own_rules,
-                                const struct llmfp_manifest *manifest, struct start *start,
-                                struct llmfp_scan_entry *entries, struct llmfp_error *error)
+/* A part that is finished is left as it is; what else has its name is not taken for it. */
+static enum llmfp_status check_same_part(const struct options *options,
+                                         const struct llmfp_split *split, struct llmfp_error *error)
+{
+    struct llmfp_split there = {0};
+    enum llmfp_status status = llmfp_results_split(options->output, &there, error);
+    if (status == LLMFP_OK &&
+        (there.number != split->number || there.n != split->n || there.digest != split->digest)) {
+        status = llmfp_fail(error, LLMFP_USAGE,
+                            "'%s' is there, and is not part %" PRIu32 " of %" PRIu32
+                            " of this scan, or the manifest, its checkpoints or the options have "
+                            "changed since; give --overwrite to scan the part anew, or another "
+                            "--output",
+                            options->output, split->number, split->n);
+    }
+    return status;
+}
+
+/* What is true of every start. */
+static enum llmfp_status begin(const struct options *options, struct start *start,
+                               struct llmfp_error *error)
 {
     *start = (struct start){.journal = {.descriptor = -1}};
-    const uint64_t key = start_key(options, own_rules);
     start->journal_path = start_journal_path(options->output);
     if (start->journal_path == NULL) {
         return llmfp_fail_memory(error, strlen(options->output), "a path");
@@ -273,11 +293,43 @@ enum llmfp_status start_prepare(const struct options *options,
                           "'%s' is there and is not a regular file; give another --output",
                           options->output);
     }
+    /* Before anything is said of what its journal holds. */
+    return llmfp_journal_check_unused(start->journal_path, error);
+}
+
+enum llmfp_status start_merge(const struct options *options, struct start *start,
+                              struct llmfp_error *error)
+{
+    enum llmfp_status status = begin(options, start, error);
+    if (status == LLMFP_OK && exists(options->output) && !options->overwrite) {
+        status = llmfp_fail(error, LLMFP_USAGE,
+                            "'%s' exists; give --overwrite to replace it, or another --output",
+                            options->output);
+    }
+    if (status == LLMFP_OK) {
+        status = check_fresh(options, start, error);
+    }
+    return status == LLMFP_OK ? begin_journal(start, error) : status;
+}
+
+enum llmfp_status start_prepare(const struct options *options,
+                                const struct llmfp_own_rules *own_rules,
+                                const struct llmfp_split *split,
+                                const struct llmfp_manifest *manifest, struct start *start,
+                                struct llmfp_scan_entry *entries, struct llmfp_error *error)
+{
+    const uint64_t key = start_key(options, own_rules, split);
+    enum llmfp_status status = begin(options, start, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
     const bool goes_on = options->resume && llmfp_journal_is_complete(start->journal_path);
     const bool imports = options->append || (options->resume && exists(options->output));
-    enum llmfp_status status = LLMFP_OK;
     if (goes_on) {
         status = resume_journal(start, key, error);
+    } else if (split->n > 0 && imports) {
+        start->nothing_new = true;
+        return check_same_part(options, split, error);
     } else if (imports) {
         status = options->append ? check_append(options, start, error) : LLMFP_OK;
         if (status == LLMFP_OK) {

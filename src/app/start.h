@@ -41,8 +41,9 @@ struct start {
 char *start_journal_path(const char *output);
 
 /* Local. What must not change between a scan and its resumption: which roles are read, and
- * by which rules.                                                                  */
-uint64_t start_key(const struct options *options, const struct llmfp_own_rules *own_rules);
+ * by which rules, and which part of a split scan.                                  */
+uint64_t start_key(const struct options *options, const struct llmfp_own_rules *own_rules,
+                   const struct llmfp_split *split);
 
 /* Local. Remove the journal and what stands beside it: all of it is in the results file. */
 void start_remove_journal(const struct start *start);
@@ -52,9 +53,16 @@ void start_remove_journal(const struct start *start);
  * Errors: LLMFP_USAGE when the options do not fit what is there; LLMFP_FATAL.       */
 enum llmfp_status start_prepare(const struct options *options,
                                 const struct llmfp_own_rules *own_rules,
+                                const struct llmfp_split *split,
                                 const struct llmfp_manifest *manifest, struct start *start,
                                 struct llmfp_scan_entry *entries,
                                 struct llmfp_error *error) LLMFP_MUST_CHECK;
+
+/* Local. The same for --merge: a new journal, which is to take the records of other files
+ * and never counts as one to be resumed.
+ * Errors: LLMFP_USAGE when the output is there; LLMFP_FATAL.                        */
+enum llmfp_status start_merge(const struct options *options, struct start *start,
+                              struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* Local. The models of the results file in their order: what an existing file holds, then
  * the manifest's others. Every entry is done.

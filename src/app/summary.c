@@ -19,6 +19,12 @@ static enum llmfp_status read_record(const struct summary_content *content, size
     return llmfp_journal_read(content->journal, &content->places[i], record, error);
 }
 
+/* A checkpoint of which this part of a scan has a slice is neither ok nor failed yet. */
+static const char *status_of(const struct llmfp_record *record)
+{
+    return record->failed ? "failed" : record->part.n > 0 ? "part" : "ok";
+}
+
 /* Labels of all models, escaped; each owned by the arena. */
 static enum llmfp_status read_labels(const struct summary_content *content, const char **labels,
                                      struct llmfp_arena *arena, struct llmfp_error *error)
@@ -60,7 +66,7 @@ static enum llmfp_status print_models(const struct summary_content *content, FIL
                      strlen(record.architecture));
         (void)fprintf(out, "%-*s %-26s %6d %12" PRIu64 " %9s  %s\n", LABEL_COLUMNS, label,
                       architecture, (int)record.tally.n_layers, record.tally.parameters,
-                      size_text(record.tally.size_bytes).text, record.failed ? "failed" : "ok");
+                      size_text(record.tally.size_bytes).text, status_of(&record));
         llmfp_record_clear(&record);
     }
     if (content->n_models > MOST_TEXT_MODELS) {

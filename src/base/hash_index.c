@@ -1,6 +1,6 @@
 /* hash_index.c - open addressing with linear probing, at most half full.
- * Hash: FNV-1a (public domain, Fowler, Noll, Vo) with a final mix. Keys come from
- * files, so a hostile file could aim at collisions; the seed is therefore the
+ * Hash: as FNV-1a (public domain, Fowler, Noll, Vo), but eight bytes at a time, with the
+ * upper bits brought down after each multiplication and a final mix. Keys come from files, so a hostile file could aim at collisions; the seed is therefore the
  * address of the key array, which differs between processes. The numbering does not
  * depend on the hash, only on the order of arrival.                             */
 #include "hash_index.h"
@@ -11,9 +11,12 @@
 static uint64_t hash_of(const void *key, size_t n_bytes, uint64_t seed)
 {
     const unsigned char *byte = key;
-    uint64_t hash = UINT64_C(0xCBF29CE484222325) ^ seed;
-    for (size_t i = 0; i < n_bytes; i++) {
-        hash = (hash ^ byte[i]) * UINT64_C(0x100000001B3);
+    uint64_t hash = UINT64_C(0xCBF29CE484222325) ^ seed ^ n_bytes;
+    for (size_t i = 0; i < n_bytes; i += 8) {
+        uint64_t word = 0;
+        memcpy(&word, byte + i, n_bytes - i < 8 ? n_bytes - i : 8);
+        hash = (hash ^ word) * UINT64_C(0x9E3779B97F4A7C15);
+        hash ^= hash >> 32;
     }
     hash ^= hash >> 29;
     hash *= UINT64_C(0xBF58476D1CE4E5B9);

@@ -8,8 +8,7 @@
  *   parameters  inputs, outputs, inputs of a group
  * value = scale * (code - zero point).
  * Source: the dequantiser of AutoAWQ.                                                */
-#include "code_lanes.h"
-#include "integer_groups.h"
+#include "columns.h"
 #include "kernels.h"
 
 static const uint8_t output_of_nibble[8] = {0, 2, 4, 6, 1, 3, 5, 7};
@@ -18,45 +17,49 @@ struct task {
     const struct llmfp_sides *sides;
     uint64_t outputs;
     uint64_t group_inputs;
-    struct scaled_bins *bins;
+    const struct columns_kernels *kernels;
+    struct column_sums *sums;
 };
 
-/* n_rows inputs of one group; n <= LANES bytes from byte `first` of the rows on. */
-static void add_tile(const struct task *task, uint64_t group, uint64_t first,
-                     const unsigned char *bytes, size_t n_rows, size_t n)
+/* Zero points and scales of the nibbles of n bytes, from byte `first` of a group's row on. */
+static void set_columns(const struct task *task, struct columns *columns, uint64_t group,
+                        uint64_t first, size_t n)
 {
-    struct lanes lanes;
-    const unsigned char *zeros = task->sides->side[1].bytes + group * task->outputs / 2 + first;
-    for (unsigned half = 0; half < 2; half++) {
-        for (size_t p = 0; p < n; p++) {
-            lanes.zero_point[p] = (uint8_t)(zeros[p] >> (4 * half) & 15);
-        }
-        lanes_reset(&lanes, n);
-        lanes_add(&lanes, bytes, (size_t)task->outputs / 2, n_rows, n, 4 * half, 4);
-        for (size_t p = 0; p < n; p++) {
-            const uint64_t output =
-                (first + p) / 4 * 8 + output_of_nibble[2 * ((first + p) % 4) + half];
-            const struct integers integers =
-                lanes_integers(&lanes, p, (int64_t)n_rows, lanes.zero_point[p]);
-            scaled_bins_add_integers(task->bins,
-                                     side_scale_at(task->sides, 0, group * task->outputs + output),
-                                     &integers);
+    const unsigned char *zeros = task->sides->side[1].bytes + group * (task->outputs / 2) + first;
+    const enum llmfp_encoding_id encoding = task->sides->side[0].encoding;
+    const unsigned char *scales = task->sides->side[0].bytes;
+    for (size_t p = 0; p < n; p++) {
+        columns->zero_point[p] = zeros[p] & 15;
+        columns->zero_point[COLUMNS_HALF + p] = zeros[p] >> 4;
+    }
+    for (size_t p = 0; p < n; p += 4) {
+        const uint64_t output = group * task->outputs + (first + p) / 4 * 8;
+        for (size_t nibble = 0; nibble < 8; nibble++) {
+            columns->scale[nibble % 2 * COLUMNS_HALF + p + nibble / 2] =
+                side_pattern_of(encoding, scales, output + output_of_nibble[nibble]);
         }
     }
 }
 
-/* Whole inputs from `input` on; of each, n bytes from `first` on. */
+/* Whole inputs from `input` on; of each, n bytes (whole words) from byte `first` on. */
 static void add_inputs(const struct task *task, uint64_t input, uint64_t n_inputs, uint64_t first,
                        uint64_t n, const unsigned char *bytes)
 {
+    const enum llmfp_encoding_id scales = task->sides->side[0].encoding;
     while (n_inputs > 0) {
         const uint64_t group = input / task->group_inputs;
         uint64_t n_rows = (group + 1) * task->group_inputs - input;
         n_rows = n_rows < n_inputs ? n_rows : n_inputs;
-        n_rows = n_rows < LANES_MOST_ROWS ? n_rows : LANES_MOST_ROWS;
-        for (uint64_t p = 0; p < n; p += LANES) {
-            add_tile(task, group, first + p, bytes + p, (size_t)n_rows,
-                     n - p < LANES ? (size_t)(n - p) : LANES);
+        n_rows = n_rows < COLUMNS_MOST_IN_BYTE ? n_rows : COLUMNS_MOST_IN_BYTE;
+        for (uint64_t p = 0; p < n; p += COLUMNS_HALF) {
+            struct columns columns;
+            const size_t width = n - p < COLUMNS_HALF ? (size_t)(n - p) : COLUMNS_HALF;
+            set_columns(task, &columns, group, first + p, width);
+            task->kernels->add_nibbles(&columns, bytes + p, (size_t)task->outputs / 2,
+                                       (size_t)n_rows, width);
+            task->kernels->finish(task->sums, &columns, 0, width, (unsigned)n_rows, scales);
+            task->kernels->finish(task->sums, &columns, COLUMNS_HALF, width, (unsigned)n_rows,
+                                  scales);
         }
         bytes += n_rows * (task->outputs / 2);
         input += n_rows;
@@ -66,10 +69,10 @@ static void add_inputs(const struct task *task, uint64_t input, uint64_t n_input
 
 void llmfp_add_awq(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    struct scaled_bins bins;
-    scaled_bins_begin(&bins, GROUPS_LOWEST, GROUPS_BINS);
+    struct column_sums sums;
+    column_sums_begin(&sums);
     const uint64_t *p = elements->sides->parameters;
-    const struct task task = {elements->sides, p[1], p[2], &bins};
+    const struct task task = {elements->sides, p[1], p[2], columns_kernels_chosen(), &sums};
     const uint64_t row_bytes = task.outputs / 2;
     uint64_t rest = elements->n_elements / 2; /* bytes */
     uint64_t at = elements->first_element / 2;
@@ -86,5 +89,5 @@ void llmfp_add_awq(struct llmfp_moments *moments, const struct llmfp_elements *e
         at += n_inputs * n;
         rest -= n_inputs * n;
     }
-    scaled_bins_flush(&bins, moments);
+    column_sums_flush(&sums, moments);
 }

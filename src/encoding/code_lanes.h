@@ -10,8 +10,6 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "integer_groups.h"
-
 enum {
     LANES = 1024,
     LANE_ROWS = 8, /* that are added at once */
@@ -67,8 +65,8 @@ lanes_add_narrow(struct lanes *restrict lanes, const unsigned char *restrict byt
     }
 }
 
-static inline void lanes_add_wide(struct lanes *restrict lanes, const unsigned char *restrict bytes,
-                                  size_t n)
+static inline __attribute__((always_inline)) void
+lanes_add_wide(struct lanes *restrict lanes, const unsigned char *restrict bytes, size_t n)
 {
     for (size_t p = 0; p < n; p++) {
         const unsigned code = bytes[p];
@@ -81,8 +79,10 @@ static inline void lanes_add_wide(struct lanes *restrict lanes, const unsigned c
 }
 
 /* n_rows <= LANES_MOST_ROWS rows of n <= LANES bytes. */
-static inline void lanes_add(struct lanes *lanes, const unsigned char *bytes, size_t stride,
-                             size_t n_rows, size_t n, unsigned shift, unsigned bits)
+static inline __attribute__((always_inline)) void lanes_add(struct lanes *lanes,
+                                                            const unsigned char *bytes,
+                                                            size_t stride, size_t n_rows, size_t n,
+                                                            unsigned shift, unsigned bits)
 {
     if (bits == 8) {
         for (size_t r = 0; r < n_rows; r++) {
@@ -98,21 +98,6 @@ static inline void lanes_add(struct lanes *lanes, const unsigned char *bytes, si
     for (; r < n_rows; r++) {
         lanes_add_narrow(lanes, bytes + r * stride, stride, 1, n, shift, mask);
     }
-}
-
-/* A lane of n codes, as codes minus zero point. */
-static inline struct integers lanes_integers(const struct lanes *lanes, size_t lane, int64_t n,
-                                             int64_t zero)
-{
-    const int64_t sum = lanes->sum[lane];
-    return (struct integers){
-        .n = n,
-        .zeros = lanes->zeros[lane],
-        .sum = sum - n * zero,
-        .squares = lanes->squares[lane] - 2 * zero * sum + n * zero * zero,
-        .least = lanes->least[lane] - zero,
-        .largest = lanes->largest[lane] - zero,
-    };
 }
 
 #endif

@@ -88,6 +88,8 @@ static void add_by_counting(const struct float8 *float8, struct llmfp_moments *m
     }
 }
 
+/* ---- by vectors ---- */
+
 #if defined(__x86_64__)
 /* Classes from the lowest binade up, each as long as its magnitudes fit into 7 bits. */
 void llmfp_float8_make_tables(const struct float8 *float8, struct float8_tables *tables)
@@ -110,25 +112,13 @@ void llmfp_float8_make_tables(const struct float8 *float8, struct float8_tables 
     tables->n_classes = class + 1;
 }
 
-static void add_sums(const struct float8 *float8, const struct float8_tables *tables,
-                     struct llmfp_moments *moments, const struct float8_sums *sums, uint64_t n)
-{
-    for (int k = 0; k < tables->n_classes; k++) {
-        llmfp_moments_add_sum(moments, sums->sum[k], tables->exponent[k]);
-        llmfp_moments_add_square(moments, sums->squares[k], 2 * tables->exponent[k]);
-    }
-    llmfp_moments_add_counts(moments, n, sums->zeros, 0);
-    llmfp_moments_add_range(moments, float8_smallest(float8, sums), float8_largest(float8, sums));
-}
-
 /* Adds whole vectors; returns how many codes that were. */
 static uint64_t add_by_vectors(const struct float8 *float8, struct llmfp_moments *moments,
                                const unsigned char *bytes, uint64_t n)
 {
     struct float8_tables tables;
     llmfp_float8_make_tables(float8, &tables);
-    struct float8_sums sums = {
-        .largest_signed = INT8_MIN, .least_signed = INT8_MAX, .largest_unsigned = 0};
+    struct float8_sums sums = {.largest_signed = INT8_MIN, .least_signed = INT8_MAX};
     const uint64_t n_vectors = n - n % FLOAT8_VECTOR;
     uint64_t n_summed = 0;
     for (uint64_t i = 0; i < n_vectors; i += FLOAT8_BLOCK) {
@@ -139,22 +129,119 @@ static uint64_t add_by_vectors(const struct float8 *float8, struct llmfp_moments
             add_by_counting(float8, moments, bytes + i, n_block);
         }
     }
+    for (int k = 0; k < tables.n_classes; k++) {
+        llmfp_moments_add_sum(moments, sums.sum[k], tables.exponent[k]);
+        llmfp_moments_add_square(moments, sums.squares[k], 2 * tables.exponent[k]);
+    }
+    llmfp_moments_add_counts(moments, n_summed, sums.zeros, 0);
     if (n_summed > 0) {
-        add_sums(float8, &tables, moments, &sums, n_summed);
+        llmfp_moments_add_range(moments, float8_smallest(float8, &sums),
+                                float8_largest(float8, &sums));
     }
     return n_vectors;
 }
 #endif
 
+/* Powers of 2^bits that are at most 64 make a class; returns how many classes. `unit` is the
+ * exponent of the power 0. */
+static int make_powers(int bits, int unit, int exponent[FLOAT8_MOST_CLASSES],
+                       uint8_t power[FLOAT8_MOST_CLASSES][16])
+{
+    const int n_in_class = 6 / bits + 1;
+    for (int e = 0; e < 16; e++) {
+        const int class = e / n_in_class;
+        exponent[class] = unit + bits * class * n_in_class;
+        power[class][e] = (uint8_t)(1U << (bits * (e % n_in_class)));
+    }
+    return 15 / n_in_class + 1;
+}
+
+static void make_nibbles(const struct float8 *float8, struct float8_nibbles *tables)
+{
+    const int mantissa_bits = float8->format.mantissa_bits;
+    const int bits = mantissa_bits == 3 ? 1 : 2; /* of the base's powers */
+    const int unit = -float8->format.bias - mantissa_bits;
+    const uint32_t hidden = 1U << mantissa_bits;
+    memset(tables, 0, sizeof *tables);
+    for (uint32_t i = 0; i < 16; i++) {
+        const uint32_t lower = i & 7; /* lowest bit of a five-bit exponent and mantissa */
+        const uint32_t m = lower & (hidden - 1);
+        const uint32_t normal = (hidden | m) << (lower >> mantissa_bits);
+        const uint32_t g = i < 8 ? 2 * lower : normal;
+        tables->g[i] = (uint8_t)g;
+        tables->g_squared[i] = (uint8_t)(g * g);
+    }
+    tables->n_sums = make_powers(bits, unit, tables->sum_exponent, tables->power);
+    tables->n_squares =
+        make_powers(2 * bits, 2 * unit, tables->square_exponent, tables->power_squared);
+}
+
+/* As add_by_vectors. Unit exponents may be finer than the moments': sums are whole there. */
+static uint64_t add_by_nibbles(const struct float8 *float8, struct llmfp_moments *moments,
+                               float8_nibble_kernel *kernel, const unsigned char *bytes, uint64_t n)
+{
+    struct float8_nibbles tables;
+    make_nibbles(float8, &tables);
+    struct float8_sums sums = {.largest_signed = INT8_MIN, .least_signed = INT8_MAX};
+    const uint64_t n_vectors = n - n % FLOAT8_VECTOR;
+    uint64_t n_summed = 0;
+    for (uint64_t i = 0; i < n_vectors; i += FLOAT8_BLOCK) {
+        const uint64_t n_block = n_vectors - i < FLOAT8_BLOCK ? n_vectors - i : FLOAT8_BLOCK;
+        if (kernel(&sums, float8, &tables, bytes + i, (size_t)n_block)) {
+            n_summed += n_block;
+        } else {
+            add_by_counting(float8, moments, bytes + i, n_block);
+        }
+    }
+    const int finest = bin_exponent(&float8->format, 0); /* one above the lowest unit */
+    for (int k = 0; k < tables.n_sums; k++) {
+        const int excess = tables.sum_exponent[k] < finest ? 1 : 0;
+        llmfp_moments_add_sum(moments, sums.sum[k] / (1 << excess),
+                              tables.sum_exponent[k] + excess);
+    }
+    for (int k = 0; k < tables.n_squares; k++) {
+        const int excess = tables.square_exponent[k] < 2 * finest ? 2 : 0;
+        llmfp_moments_add_square(moments, sums.squares[k] >> excess,
+                                 tables.square_exponent[k] + excess);
+    }
+    llmfp_moments_add_counts(moments, n_summed, sums.zeros, 0);
+    if (n_summed > 0) {
+        llmfp_moments_add_range(moments, float8_smallest(float8, &sums),
+                                float8_largest(float8, &sums));
+    }
+    return n_vectors;
+}
+
+static float8_nibble_kernel *nibble_kernel(void)
+{
+    switch (llmfp_isa_chosen()) {
+#if defined(__x86_64__)
+    case LLMFP_ISA_AVX2:
+        return llmfp_float8_add_avx2;
+#elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    case LLMFP_ISA_NEON:
+        return llmfp_float8_add_neon;
+#endif
+    default:
+        return NULL;
+    }
+}
+
 static void add_8_bits(const struct float8 *float8, struct llmfp_moments *moments,
                        const struct llmfp_elements *elements)
 {
     uint64_t n_done = 0;
+    if (elements->n_elements >= FEW) {
+        float8_nibble_kernel *const kernel = nibble_kernel();
+        if (kernel != NULL) {
+            n_done = add_by_nibbles(float8, moments, kernel, elements->bytes, elements->n_elements);
+        }
 #if defined(__x86_64__)
-    if (elements->n_elements >= FEW && llmfp_isa_chosen() == LLMFP_ISA_AVX512) {
-        n_done = add_by_vectors(float8, moments, elements->bytes, elements->n_elements);
-    }
+        if (llmfp_isa_chosen() == LLMFP_ISA_AVX512) {
+            n_done = add_by_vectors(float8, moments, elements->bytes, elements->n_elements);
+        }
 #endif
+    }
     if (n_done < elements->n_elements) {
         add_by_counting(float8, moments, elements->bytes + n_done, elements->n_elements - n_done);
     }

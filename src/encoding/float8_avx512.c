@@ -45,9 +45,7 @@ add_codes(struct lanes *lanes, const struct float8_tables *tables, const unsigne
     }
 }
 
-/* False where a code is infinite or NaN. */
-static TARGET bool look_at_codes(struct float8_sums *sums, const struct float8 *float8,
-                                 const unsigned char *bytes, size_t n)
+static TARGET struct float8_look look_at_codes(const unsigned char *bytes, size_t n)
 {
     const __m512i magnitude_bits = _mm512_set1_epi8(0x7F);
     __m512i largest_signed = _mm512_set1_epi8(INT8_MIN);
@@ -67,52 +65,54 @@ static TARGET bool look_at_codes(struct float8_sums *sums, const struct float8 *
     _mm512_storeu_si512(largest, largest_signed);
     _mm512_storeu_si512(least, least_signed);
     _mm512_storeu_si512(largest_code, largest_unsigned);
-    struct float8_sums block = {
-        .largest_signed = INT8_MIN, .least_signed = INT8_MAX, .largest_unsigned = 0};
+    struct float8_look look = {
+        .zeros = zeros, .largest_signed = INT8_MIN, .least_signed = INT8_MAX};
     for (int lane = 0; lane < 64; lane++) {
-        block.largest_signed =
-            largest[lane] > block.largest_signed ? largest[lane] : block.largest_signed;
-        block.least_signed = least[lane] < block.least_signed ? least[lane] : block.least_signed;
-        block.largest_unsigned = largest_code[lane] > block.largest_unsigned
-                                     ? largest_code[lane]
-                                     : block.largest_unsigned;
+        look.largest_signed =
+            largest[lane] > look.largest_signed ? largest[lane] : look.largest_signed;
+        look.least_signed = least[lane] < look.least_signed ? least[lane] : look.least_signed;
+        look.largest_unsigned =
+            largest_code[lane] > look.largest_unsigned ? largest_code[lane] : look.largest_unsigned;
     }
-    if (block.largest_signed >= (int)float8->first_nonfinite ||
-        block.largest_unsigned >= 0x80 + (int)float8->first_nonfinite ||
-        (float8->negative_zero_is_nan && block.least_signed == INT8_MIN)) {
-        return false;
-    }
-    sums->zeros += zeros;
-    sums->largest_signed =
-        block.largest_signed > sums->largest_signed ? block.largest_signed : sums->largest_signed;
-    sums->least_signed =
-        block.least_signed < sums->least_signed ? block.least_signed : sums->least_signed;
-    sums->largest_unsigned = block.largest_unsigned > sums->largest_unsigned
-                                 ? block.largest_unsigned
-                                 : sums->largest_unsigned;
-    return true;
+    return look;
 }
 
 TARGET bool llmfp_float8_add_avx512(struct float8_sums *sums, const struct float8 *float8,
                                     const struct float8_tables *tables, const unsigned char *bytes,
                                     size_t n)
 {
-    if (!look_at_codes(sums, float8, bytes, n)) {
+    const struct float8_look look = look_at_codes(bytes, n);
+    if (!float8_take(sums, float8, &look)) {
         return false;
     }
+    /* Classes above the largest code are empty. */
+    int n_classes = tables->n_classes;
+    while (n_classes > 1 && tables->value[n_classes - 1][float8_most(&look)] == 0) {
+        n_classes--;
+    }
     struct lanes lanes;
-    switch (tables->n_classes) { /* constants, so that the lanes stay in registers */
+    switch (n_classes) { /* constants, so that the lanes stay in registers */
+    case 1:
+    case 2:
+        n_classes = 2;
+        add_codes(&lanes, tables, bytes, n, 2);
+        break;
+    case 3:
+        add_codes(&lanes, tables, bytes, n, 3);
+        break;
     case 4:
         add_codes(&lanes, tables, bytes, n, 4);
         break;
+    case 5:
     case 6:
+        n_classes = 6;
         add_codes(&lanes, tables, bytes, n, 6);
         break;
     default:
-        add_codes(&lanes, tables, bytes, n, tables->n_classes);
+        add_codes(&lanes, tables, bytes, n, n_classes);
         break;
     }
-    for (int k = 0; k < tables->n_classes; k++) {
+    for (int k = 0; k < n_classes; k++) {
         sums->sum[k] += _mm512_reduce_add_epi32(lanes.sum[k]);
         sums->squares[k] += (uint64_t)_mm512_reduce_add_epi32(lanes.squares[k]);
     }

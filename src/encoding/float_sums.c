@@ -10,6 +10,8 @@ enum {
     INFINITE = 0x7F800000,
     /* m^2 < 2^48: 2^16 of them in all copies stay below 2^64. */
     MOST_BINNED = 1 << 16,
+    /* Squares of a block in a window are below 2^(12 + 2 51). */
+    MOST_BLOCKS = 1 << 12,
     FEW = 64 /* outside elements that are cheaper one by one than in a window of their own */
 };
 
@@ -31,10 +33,12 @@ const struct window_kernels *llmfp_float_sums_kernels(void)
 }
 
 void llmfp_float_sums_begin(struct float_sums *sums, struct llmfp_moments *moments,
-                            const struct window_kernels *kernels, int lowest_exponent)
+                            const struct window_kernels *kernels, int mantissa_bits,
+                            int lowest_exponent)
 {
     sums->moments = moments;
     sums->kernels = kernels;
+    sums->mantissa_bits = mantissa_bits;
     sums->lowest_exponent = lowest_exponent;
     sums->count = 0;
     sums->zeros = 0;
@@ -42,6 +46,10 @@ void llmfp_float_sums_begin(struct float_sums *sums, struct llmfp_moments *momen
     sums->smallest = INT32_MAX;
     sums->largest = INT32_MIN;
     sums->n_binned = 0;
+    sums->lowest = 0;
+    sums->n_blocks = 0;
+    sums->window_sum = 0;
+    sums->window_squares = 0;
 }
 
 /* Add sums in units of 2^exponent and 2^(2 exponent). The unit of a float may be finer
@@ -134,97 +142,98 @@ static void add_one_by_one(struct float_sums *sums, const unsigned char *bytes, 
     note_range(sums, smallest, largest);
 }
 
-/* All elements are subnormal or zero: their patterns are integers. */
-static void add_subnormals(struct float_sums *sums, const unsigned char *bytes, size_t n)
-{
-    int64_t sum = 0;
-    uint64_t squares = 0; /* n 2^46 <= 2^59 */
-    uint64_t zeros = 0;
-    for (size_t i = 0; i < n; i++) {
-        const int32_t key = order_key(llmfp_load_u32(bytes + 4 * i));
-        sum += key;
-        squares += (uint64_t)((int64_t)key * key);
-        zeros += key == 0;
-    }
-    sums->zeros += zeros;
-    add_scaled(sums, sum, squares, 1 - 150);
-}
-
 /* -- In windows ------------------------------------------------------------- */
 
-/* Smallest and largest as order keys from the largest patterns (window.h); the ends
- * that those leave open, where all elements have one sign, by looking again. */
-static void note_block_range(struct float_sums *sums, struct largest most,
-                             const unsigned char *bytes, size_t n, size_t element_bytes)
+static void note_block_range(struct float_sums *sums, struct window_range range)
 {
-    int32_t largest = most.as_signed;
-    int32_t smallest = order_key(most.as_unsigned);
-    if (most.as_signed < 0 || most.as_unsigned <= INT32_MAX) {
-        uint32_t least_unsigned = UINT32_MAX; /* all of one sign: the least magnitude */
-        for (size_t i = 0; i < n; i++) {
-            const uint32_t pattern = element_bytes == 4
-                                         ? llmfp_load_u32(bytes + 4 * i)
-                                         : (uint32_t)llmfp_load_u16(bytes + 2 * i) << 16;
-            least_unsigned = pattern < least_unsigned ? pattern : least_unsigned;
-        }
-        if (most.as_signed < 0) {
-            largest = order_key(least_unsigned);
-        } else {
-            smallest = (int32_t)least_unsigned;
-        }
-    }
-    note_range(sums, smallest, largest);
+    const bool any_negative = range.largest_unsigned > INT32_MAX;
+    const bool any_positive = range.largest_signed >= 0;
+    note_range(sums, order_key(any_negative ? range.largest_unsigned : range.smallest_unsigned),
+               any_positive ? range.largest_signed : order_key(range.smallest_unsigned));
 }
 
-static uint32_t largest_magnitude(struct largest most)
+static uint32_t largest_magnitude(struct window_range range)
 {
-    const uint32_t positive = most.as_signed > 0 ? (uint32_t)most.as_signed : 0;
-    const uint32_t negative = most.as_unsigned > INT32_MAX ? most.as_unsigned & INT32_MAX : 0;
+    const uint32_t positive = range.largest_signed > 0 ? (uint32_t)range.largest_signed : 0;
+    const uint32_t negative =
+        range.largest_unsigned > INT32_MAX ? range.largest_unsigned & INT32_MAX : 0;
     return positive > negative ? positive : negative;
 }
 
-/* Place the window so that its top is at the largest magnitude. */
-static struct window place_window(uint32_t magnitude, int binades)
+/* The window whose lowest biased exponent is `lowest`. Subnormals share the unit of the
+ * lowest normal binade. */
+static struct window window_at(const struct float_sums *sums, int lowest)
 {
-    const int lowest = (int)(magnitude >> 23) - (binades - 1);
-    return (struct window){.lowest = lowest > 1 ? (uint32_t)lowest : 1U};
+    return (struct window){
+        .unit = lowest - 127 - (sums->mantissa_bits - 1),
+        .first = lowest == 1 ? 1U : (uint32_t)lowest << 23,
+    };
 }
 
-static void add_window_sums(struct float_sums *sums, const struct window *window)
+static void close_window(struct float_sums *sums)
 {
-    sums->zeros += window->zeros;
-    add_scaled(sums, window->sum, window->squares, (int)window->lowest - 150);
+    if (sums->n_blocks > 0) {
+        add_scaled(sums, sums->window_sum, sums->window_squares,
+                   window_at(sums, sums->lowest).unit);
+    }
+    sums->n_blocks = 0;
+    sums->window_sum = 0;
+    sums->window_squares = 0;
 }
 
-/* Sum n patterns, a multiple of CHUNK, all finite; `magnitude` is the largest. Windows go
- * down until few elements are left: each is 19 binades below the last one at least. */
+/* Binades of a window: the largest mantissa shifted that far still has `bits` bits. */
+static int binades_of(const struct float_sums *sums)
+{
+    return sums->kernels->bits - (sums->mantissa_bits - 1);
+}
+
+/* See to it that the window holds magnitudes up to this one, and not much more. */
+static void place_window(struct float_sums *sums, uint32_t magnitude)
+{
+    const int binades = binades_of(sums);
+    const int top = (int)(magnitude >> 23);
+    const int above = sums->lowest + binades - 1 - top; /* binades that are not needed */
+    if (sums->lowest == 0 || above < 0 || (above > binades / 8 && sums->lowest > 1)) {
+        close_window(sums);
+        sums->lowest = top - binades + 1 > 1 ? top - binades + 1 : 1;
+    }
+}
+
+/* Sum n patterns, a multiple of CHUNK, all finite and at most `magnitude`, in the window;
+ * returns how many are outside. */
+static size_t add_in_window(struct float_sums *sums, const unsigned char *bytes, size_t n,
+                            uint32_t magnitude, unsigned char *outside)
+{
+    place_window(sums, magnitude);
+    struct window window = window_at(sums, sums->lowest);
+    const size_t n_outside = sums->kernels->add(&window, bytes, n, outside);
+    sums->zeros += window.zeros;
+    sums->window_sum += window.sum;
+    sums->window_squares += window.squares;
+    if (++sums->n_blocks == MOST_BLOCKS) {
+        close_window(sums);
+    }
+    return n_outside;
+}
+
+/* The same in windows that go down until few elements are left. */
 static void add_in_windows(struct float_sums *sums, const unsigned char *bytes, size_t n,
                            uint32_t magnitude)
 {
     unsigned char outside[4 * (BLOCK + SPARE)];
-    size_t n_left = n;
+    size_t n_left = add_in_window(sums, bytes, n, magnitude, outside);
     while (n_left >= FEW) {
         const size_t n_window = n_left - n_left % CHUNK;
         const size_t n_end = n_left - n_window;
         unsigned char end[4 * CHUNK];
-        memcpy(end, bytes + 4 * n_window, 4 * n_end);
-        size_t n_outside = 0;
-        if (magnitude >> 23 == 0) {
-            add_subnormals(sums, bytes, n_window);
-        } else {
-            struct window window = place_window(magnitude, WINDOW_BINADES);
-            n_outside = sums->kernels->add(&window, bytes, n_window, outside);
-            add_window_sums(sums, &window);
-        }
+        memcpy(end, outside + 4 * n_window, 4 * n_end);
+        magnitude = largest_magnitude(sums->kernels->range(outside, n_window));
+        const size_t n_outside = add_in_window(sums, outside, n_window, magnitude, outside);
         memcpy(outside + 4 * n_outside, end, 4 * n_end);
         n_left = n_outside + n_end;
-        bytes = outside;
-        if (n_left >= FEW) {
-            magnitude = largest_magnitude(sums->kernels->largest(bytes, n_left - n_left % CHUNK));
-        }
     }
     if (n_left > 0) {
-        add_one_by_one(sums, bytes, n_left);
+        add_one_by_one(sums, outside, n_left);
     }
 }
 
@@ -235,10 +244,10 @@ void llmfp_float_sums_add(struct float_sums *sums, const unsigned char *bytes, s
     size_t n_done = 0;
     sums->count += n;
     if (n_window > 0) {
-        const struct largest most = sums->kernels->largest(bytes, n_window);
-        const uint32_t magnitude = largest_magnitude(most);
+        const struct window_range range = sums->kernels->range(bytes, n_window);
+        const uint32_t magnitude = largest_magnitude(range);
         if (magnitude < INFINITE) {
-            note_block_range(sums, most, bytes, n_window, 4);
+            note_block_range(sums, range);
             add_in_windows(sums, bytes, n_window, magnitude);
             n_done = n_window;
         }
@@ -259,6 +268,7 @@ static double value_of_key(int32_t key)
 
 void llmfp_float_sums_end(struct float_sums *sums)
 {
+    close_window(sums);
     empty_bins(sums);
     llmfp_moments_add_counts(sums->moments, sums->count, sums->zeros, sums->nonfinite);
     if (sums->smallest <= sums->largest) {

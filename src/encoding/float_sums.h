@@ -15,12 +15,17 @@ enum { FLOAT_BINS = 255, BIN_COPIES = 4 };
 struct float_sums {
     struct llmfp_moments *moments;
     const struct window_kernels *kernels; /* NULL: one by one only, the reference */
+    int mantissa_bits;                    /* significant bits of an element, at most 24 */
     int lowest_exponent; /* every value is a multiple of 2^this; see llmfp/encoding.h */
     uint64_t count;
     uint64_t zeros;
     uint64_t nonfinite;
     int32_t smallest; /* order keys: sign and magnitude of the patterns */
     int32_t largest;
+    int lowest;        /* biased exponent where the window in use begins; 0: none yet */
+    uint32_t n_blocks; /* summed in it since it was placed */
+    llmfp_i128 window_sum;
+    llmfp_u128 window_squares;
     uint32_t n_binned;  /* elements in the bins; the bins are undefined where 0 */
     uint32_t first_bin; /* bins outside first .. last are empty */
     uint32_t last_bin;
@@ -32,7 +37,8 @@ struct float_sums {
 const struct window_kernels *llmfp_float_sums_kernels(void);
 
 void llmfp_float_sums_begin(struct float_sums *sums, struct llmfp_moments *moments,
-                            const struct window_kernels *kernels, int lowest_exponent);
+                            const struct window_kernels *kernels, int mantissa_bits,
+                            int lowest_exponent);
 
 /* Add n <= BLOCK patterns of floats, little-endian at any alignment.      Local. */
 void llmfp_float_sums_add(struct float_sums *sums, const unsigned char *bytes, size_t n);

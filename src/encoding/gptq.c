@@ -12,12 +12,15 @@
  * Readers disagree about a stored zero of all ones in version 1: it is refused.
  * Source: the dequantisers of AutoGPTQ and GPTQModel.                                */
 #include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
 
+#include "bytes.h"
 #include "code_lanes.h"
-#include "integer_groups.h"
+#include "columns.h"
 #include "kernels.h"
 
-enum { TILE = LANES / 4, MOST_BAND_ROWS = 32, MIXED = -1 };
+enum { TILE = COLUMNS_HALF, MOST_BAND_ROWS = 32, MOST_BANDS = 256, MIXED = -1 };
 
 struct task {
     const struct llmfp_sides *sides;
@@ -28,7 +31,8 @@ struct task {
     unsigned zero_offset; /* added to a stored zero point */
     unsigned band_rows;   /* inputs of a band */
     unsigned band_words;
-    struct scaled_bins *bins;
+    const struct columns_kernels *kernels;
+    struct column_sums *sums;
 };
 
 static struct task task_of(const struct llmfp_sides *sides)
@@ -75,50 +79,115 @@ static int64_t group_of_band(const struct task *task, uint64_t band)
     return group;
 }
 
-static void join(struct integers *all, const struct integers *more)
+/* Zero points and scales of n <= TILE outputs of a group. */
+static void set_columns(const struct task *task, struct columns *columns, uint64_t group,
+                        uint64_t output, size_t n)
 {
-    const bool first = all->n == 0;
-    all->least = first || more->least < all->least ? more->least : all->least;
-    all->largest = first || more->largest > all->largest ? more->largest : all->largest;
-    all->n += more->n;
-    all->zeros += more->zeros;
-    all->sum += more->sum;
-    all->squares += more->squares;
-}
-
-static void give(const struct task *task, uint64_t group, uint64_t output,
-                 const struct integers *integers, size_t n)
-{
-    for (size_t c = 0; c < n; c++) {
-        scaled_bins_add_integers(task->bins,
-                                 side_scale_at(task->sides, 0, group * task->outputs + output + c),
-                                 &integers[c]);
-    }
-}
-
-/* n_rows of words, n <= TILE outputs, all of one group; 2, 4 or 8 bits. */
-static void add_tile(const struct task *task, uint64_t group, uint64_t output,
-                     const unsigned char *bytes, size_t n_rows, size_t n)
-{
-    struct lanes lanes;
-    struct integers integers[TILE];
-    memset(integers, 0, n * sizeof integers[0]);
-    unsigned zero[TILE];
-    for (size_t c = 0; c < n; c++) {
-        zero[c] = stored_zero(task, group, output + c) + task->zero_offset;
-        memset(lanes.zero_point + 4 * c, (int)zero[c], 4);
-    }
-    for (unsigned shift = 0; shift < 8; shift += task->bits) {
-        lanes_reset(&lanes, 4 * n);
-        lanes_add(&lanes, bytes, 4 * (size_t)task->outputs, n_rows, 4 * n, shift, task->bits);
-        for (size_t lane = 0; lane < 4 * n; lane++) {
-            const struct integers one =
-                lanes_integers(&lanes, lane, (int64_t)n_rows, zero[lane / 4]);
-            join(&integers[lane / 4], &one);
+    const enum llmfp_encoding_id encoding = task->sides->side[0].encoding;
+    const unsigned char *scales = task->sides->side[0].bytes;
+    size_t c = 0;
+    if (task->bits == 4 && output % 2 == 0) {
+        const unsigned char *zeros =
+            task->sides->side[1].bytes + group * (task->outputs / 2) + output / 2;
+        for (; c + 2 <= n; c += 2) {
+            columns->zero_point[c] = (uint8_t)((zeros[c / 2] & 15) + task->zero_offset);
+            columns->zero_point[c + 1] = (uint8_t)((zeros[c / 2] >> 4) + task->zero_offset);
         }
     }
-    give(task, group, output, integers, n);
+    for (; c < n; c++) {
+        columns->zero_point[c] =
+            (uint8_t)(stored_zero(task, group, output + c) + task->zero_offset);
+    }
+    if (encoding == LLMFP_F32) {
+        for (size_t k = 0; k < n; k++) {
+            columns->scale[k] = llmfp_load_u32(scales + 4 * (group * task->outputs + output + k));
+        }
+    } else {
+        for (size_t k = 0; k < n; k++) {
+            columns->scale[k] = llmfp_load_u16(scales + 2 * (group * task->outputs + output + k));
+        }
+    }
 }
+
+static void finish(const struct task *task, const struct columns *columns, size_t n, size_t count)
+{
+    task->kernels->finish(task->sums, columns, 0, n, (unsigned)count,
+                          task->sides->side[0].encoding);
+}
+
+/* n_bands, of one group; of each, n outputs from `output` on. 2, 4 or 8 bits. */
+static void add_group(const struct task *task, uint64_t group, uint64_t output,
+                      const unsigned char *bytes, size_t n_bands, size_t n)
+{
+    struct columns columns;
+    const size_t most = COLUMNS_MOST_IN_BYTE / (8 / task->bits);
+    const size_t stride = 4 * (size_t)task->outputs;
+    set_columns(task, &columns, group, output, n);
+    for (size_t band = 0; band < n_bands; band += most) {
+        const size_t rows = n_bands - band < most ? n_bands - band : most;
+        task->kernels->add_words(&columns, bytes + band * stride, stride, rows, n, task->bits);
+        finish(task, &columns, n, rows * task->band_rows);
+    }
+}
+
+/* ---- bands of several groups ---- */
+
+struct grouped_input {
+    int64_t group;
+    struct column_input input;
+};
+
+static int compare_groups(const void *a, const void *b)
+{
+    const struct grouped_input *x = a;
+    const struct grouped_input *y = b;
+    return (x->group > y->group) - (x->group < y->group);
+}
+
+/* The inputs of n_bands <= MOST_BANDS bands, group by group; 2, 4 or 8 bits. */
+static size_t sort_inputs(const struct task *task, uint64_t band, size_t n_bands,
+                          struct grouped_input *grouped)
+{
+    const size_t n = n_bands * task->band_rows;
+    for (size_t i = 0; i < n; i++) {
+        grouped[i].group = group_of(task, band * task->band_rows + i);
+        grouped[i].input.row = (uint32_t)(i / task->band_rows);
+        grouped[i].input.shift = (uint32_t)(i % task->band_rows) * task->bits;
+    }
+    qsort(grouped, n, sizeof *grouped, compare_groups);
+    return n;
+}
+
+static void add_inputs(const struct task *task, const struct grouped_input *grouped,
+                       size_t n_inputs, uint64_t output, const unsigned char *bytes, size_t n)
+{
+    struct columns columns;
+    for (size_t i = 0; i < n_inputs;) {
+        struct column_input inputs[COLUMNS_MOST_IN_BYTE];
+        const int64_t group = grouped[i].group;
+        size_t k = 0;
+        for (; k < COLUMNS_MOST_IN_BYTE && i < n_inputs && grouped[i].group == group; k++, i++) {
+            inputs[k] = grouped[i].input;
+        }
+        set_columns(task, &columns, (uint64_t)group, output, n);
+        task->kernels->add_inputs(&columns, bytes, 4 * (size_t)task->outputs, inputs, k, n,
+                                  task->bits);
+        finish(task, &columns, n, k);
+    }
+}
+
+static void add_mixed_bands(const struct task *task, uint64_t band, size_t n_bands, uint64_t output,
+                            uint64_t n, const unsigned char *bytes)
+{
+    struct grouped_input grouped[MOST_BANDS * 16]; /* 2 bits: 16 inputs of a band */
+    const size_t n_inputs = sort_inputs(task, band, n_bands, grouped);
+    for (uint64_t c = 0; c < n; c += TILE) {
+        add_inputs(task, grouped, n_inputs, output + c, bytes + 4 * c,
+                   n - c < TILE ? (size_t)(n - c) : TILE);
+    }
+}
+
+/* ---- 3 bits ---- */
 
 /* The codes of one band, one byte each: [band_rows][TILE]. */
 static void unpack(const struct task *task, const unsigned char *bytes, size_t n,
@@ -127,12 +196,9 @@ static void unpack(const struct task *task, const unsigned char *bytes, size_t n
     const size_t stride = 4 * (size_t)task->outputs;
     const uint64_t mask = (1U << task->bits) - 1;
     for (size_t c = 0; c < n; c++) {
-        uint64_t low = llmfp_load_u32(bytes + 4 * c);
-        uint64_t high = 0;
-        if (task->band_words == 3) {
-            low |= (uint64_t)llmfp_load_u32(bytes + stride + 4 * c) << 32;
-            high = llmfp_load_u32(bytes + 2 * stride + 4 * c);
-        }
+        uint64_t low =
+            llmfp_load_u32(bytes + 4 * c) | (uint64_t)llmfp_load_u32(bytes + stride + 4 * c) << 32;
+        uint64_t high = llmfp_load_u32(bytes + 2 * stride + 4 * c);
         for (unsigned r = 0; r < task->band_rows; r++) {
             codes[r][c] = (unsigned char)(low & mask);
             low = low >> task->bits | high << (64 - task->bits);
@@ -141,67 +207,81 @@ static void unpack(const struct task *task, const unsigned char *bytes, size_t n
     }
 }
 
-/* One band of any bits and of any groups. */
+/* One band, of any groups. */
 static void add_band(const struct task *task, uint64_t band, uint64_t output,
                      const unsigned char *bytes, size_t n)
 {
     unsigned char codes[MOST_BAND_ROWS][TILE];
     unpack(task, bytes, n, codes);
     struct lanes lanes;
-    struct integers integers[TILE];
+    struct columns columns;
     for (unsigned r = 0; r < task->band_rows;) {
         const int64_t group = group_of(task, band * task->band_rows + r);
         unsigned end = r + 1;
         while (end < task->band_rows && group_of(task, band * task->band_rows + end) == group) {
             end++;
         }
-        for (size_t c = 0; c < n; c++) {
-            lanes.zero_point[c] =
-                (uint8_t)(stored_zero(task, (uint64_t)group, output + c) + task->zero_offset);
-        }
+        set_columns(task, &columns, (uint64_t)group, output, n);
+        memcpy(lanes.zero_point, columns.zero_point, n);
         lanes_reset(&lanes, n);
         lanes_add(&lanes, codes[r], TILE, end - r, n, 0, task->bits);
         for (size_t c = 0; c < n; c++) {
-            integers[c] = lanes_integers(&lanes, c, end - r, lanes.zero_point[c]);
+            columns.sum[c] = lanes.sum[c];
+            columns.squares[c] = lanes.squares[c];
+            columns.zeros[c] = lanes.zeros[c];
         }
-        give(task, (uint64_t)group, output, integers, n);
+        memcpy(columns.least, lanes.least, n);
+        memcpy(columns.largest, lanes.largest, n);
+        finish(task, &columns, n, end - r);
         r = end;
     }
+}
+
+/* ---- all ---- */
+
+/* How many bands from `band` on, up to `most`, are of one group, which is `group`, or each of
+ * several groups (MIXED). */
+static size_t count_bands(const struct task *task, uint64_t band, uint64_t most, int64_t group)
+{
+    uint64_t n = 1;
+    while (n < most && group_of_band(task, band + n) == group) {
+        n++;
+    }
+    return (size_t)n;
 }
 
 /* Whole bands; of each, n outputs from `output` on. `bytes` is the first word of the first. */
 static void add_bands(const struct task *task, uint64_t band, uint64_t n_bands, uint64_t output,
                       uint64_t n, const unsigned char *bytes)
 {
-    const uint64_t band_bytes = 4 * task->outputs * task->band_words;
     const uint64_t last = band + n_bands;
     while (band < last) {
-        const int64_t group = task->band_words == 1 ? group_of_band(task, band) : MIXED;
-        uint64_t end = band + 1;
-        while (group != MIXED && end < last && end - band < LANES_MOST_ROWS &&
-               group_of_band(task, end) == group) {
-            end++;
+        const uint64_t most = last - band < MOST_BANDS ? last - band : MOST_BANDS;
+        const int64_t group = task->bits == 3 ? MIXED : group_of_band(task, band);
+        const size_t taken = task->bits == 3 ? 1 : count_bands(task, band, most, group);
+        if (group == MIXED && task->bits != 3) {
+            add_mixed_bands(task, band, taken, output, n, bytes);
         }
-        for (uint64_t c = 0; c < n; c += TILE) {
+        for (uint64_t c = 0; c < n && (group != MIXED || task->bits == 3); c += TILE) {
             const size_t width = n - c < TILE ? (size_t)(n - c) : TILE;
-            if (group == MIXED) {
+            if (task->bits == 3) {
                 add_band(task, band, output + c, bytes + 4 * c, width);
             } else {
-                add_tile(task, (uint64_t)group, output + c, bytes + 4 * c, (size_t)(end - band),
-                         width);
+                add_group(task, (uint64_t)group, output + c, bytes + 4 * c, taken, width);
             }
         }
-        bytes += (end - band) * band_bytes;
-        band = end;
+        bytes += taken * 4 * task->outputs * task->band_words;
+        band += taken;
     }
 }
 
 void llmfp_add_gptq(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    struct scaled_bins bins;
-    scaled_bins_begin(&bins, GROUPS_LOWEST, GROUPS_BINS);
+    struct column_sums sums;
+    column_sums_begin(&sums);
     struct task task = task_of(elements->sides);
-    task.bins = &bins;
+    task.kernels = columns_kernels_chosen();
+    task.sums = &sums;
     uint64_t rest = elements->n_elements / task.band_rows; /* columns of bands */
     uint64_t at = elements->first_element / task.band_rows;
     const unsigned char *bytes = elements->bytes;
@@ -217,7 +297,7 @@ void llmfp_add_gptq(struct llmfp_moments *moments, const struct llmfp_elements *
         at += n_bands * n;
         rest -= n_bands * n;
     }
-    scaled_bins_flush(&bins, moments);
+    column_sums_flush(&sums, moments);
 }
 
 static enum llmfp_status check_groups(const struct task *task, uint64_t n_groups,

@@ -35,12 +35,14 @@ bool llmfp_isa_is_supported(enum llmfp_isa isa)
 #if defined(__x86_64__)
     case LLMFP_ISA_AVX2:
         /* F16C came before AVX2 on every processor that has both. */
-        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2");
+        return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+               __builtin_cpu_supports("bmi2");
     case LLMFP_ISA_AVX512:
         return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
                __builtin_cpu_supports("avx512vnni") && __builtin_cpu_supports("avx512vbmi") &&
-               __builtin_cpu_supports("avx512vbmi2");
+               __builtin_cpu_supports("avx512vbmi2") && __builtin_cpu_supports("avx512ifma") &&
+               __builtin_cpu_supports("gfni") && __builtin_cpu_supports("avx512vpopcntdq");
 #elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
     case LLMFP_ISA_NEON:
         return true; /* part of every AArch64 */

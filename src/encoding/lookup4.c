@@ -11,14 +11,15 @@
  * nested_offset where it is quantised: real arithmetic, nothing is rounded on the way.
  * Only the extremes are, to the nearest double.
  * Source: the dequantiser of bitsandbytes.                                           */
+#include "lookup4.h"
+
 #include <inttypes.h>
 #include <string.h>
 
 #include "kernels.h"
-#include "side_scale.h"
 
 enum {
-    CODES = 16,
+    CODES = LOOKUP4_CODES,
     /* An entry of a table: biased sum from bit 0, zeros from bit 40, codes that occur from
      * bit 48. Sums of MOST_BYTES entries: below 2^32 * 64, and 128 zeros. */
     ZEROS_SHIFT = 40,
@@ -31,24 +32,6 @@ enum {
 };
 
 static const int64_t bias = INT64_C(1) << 31;
-
-struct lookup {
-    const struct llmfp_sides *sides;
-    struct llmfp_moments *moments;
-    int64_t value[CODES]; /* in units of 2^exponent[] */
-    int exponent[CODES];  /* all the same where `alike` */
-    bool alike;
-    uint64_t entry[256];
-    uint64_t squares[256];
-};
-
-/* The scale of a block: |mantissa| < 2^SCALE_BITS. */
-struct wide_scale {
-    llmfp_i128 mantissa;
-    int exponent;
-    bool finite;
-    bool fits;
-};
 
 static struct wide_scale add_parts(llmfp_i128 a, int a_exponent, llmfp_i128 b, int b_exponent)
 {
@@ -70,7 +53,7 @@ static struct wide_scale add_parts(llmfp_i128 a, int a_exponent, llmfp_i128 b, i
     return sum;
 }
 
-static struct wide_scale scale_of_block(const struct llmfp_sides *sides, uint64_t block)
+struct wide_scale lookup4_scale(const struct llmfp_sides *sides, uint64_t block)
 {
     if (sides->parameters[2] == 0) {
         const struct side_scale plain = side_scale_at(sides, 0, block);
@@ -153,7 +136,7 @@ static void add_product(struct lookup *lookup, const struct wide_scale *scale, i
     }
 }
 
-static void add_range(struct lookup *lookup, const struct wide_scale *scale, uint32_t seen)
+void lookup4_add_range(struct lookup *lookup, const struct wide_scale *scale, uint32_t seen)
 {
     double least = INFINITY;
     double largest = -INFINITY;
@@ -165,6 +148,8 @@ static void add_range(struct lookup *lookup, const struct wide_scale *scale, uin
             largest = value > largest ? value : largest;
         }
     }
+    lookup->smallest = least < lookup->smallest ? least : lookup->smallest;
+    lookup->largest = largest > lookup->largest ? largest : lookup->largest;
     llmfp_moments_add_range(lookup->moments, least, largest);
 }
 
@@ -185,7 +170,7 @@ static void add_bytes(struct lookup *lookup, const struct wide_scale *scale,
     llmfp_moments_add_counts(lookup->moments, 2 * n,
                              scale->mantissa == 0 ? 2 * n : all >> ZEROS_SHIFT, 0);
     add_product(lookup, scale, sum, squares, lookup->exponent[0]);
-    add_range(lookup, scale, (uint32_t)(seen >> SEEN_SHIFT));
+    lookup4_add_range(lookup, scale, (uint32_t)(seen >> SEEN_SHIFT));
 }
 
 /* n times one code. */
@@ -196,13 +181,13 @@ static void add_code(struct lookup *lookup, const struct wide_scale *scale, unsi
     llmfp_moments_add_counts(lookup->moments, n, scale->mantissa == 0 || value == 0 ? n : 0, 0);
     add_product(lookup, scale, value * (int64_t)n, (uint64_t)(value * value) * n,
                 lookup->exponent[code]);
-    add_range(lookup, scale, 1U << code);
+    lookup4_add_range(lookup, scale, 1U << code);
 }
 
-/* n elements of one block. */
-static void add_block(struct lookup *lookup, uint64_t block, const unsigned char *bytes, uint64_t n)
+void lookup4_add_block(struct lookup *lookup, uint64_t block, const unsigned char *bytes,
+                       uint64_t n)
 {
-    const struct wide_scale scale = scale_of_block(lookup->sides, block);
+    const struct wide_scale scale = lookup4_scale(lookup->sides, block);
     if (!scale.finite) { /* infinity and NaN times anything, 0 included, is not finite */
         llmfp_moments_add_counts(lookup->moments, n, 0, n);
         return;
@@ -223,19 +208,47 @@ static void add_block(struct lookup *lookup, uint64_t block, const unsigned char
     }
 }
 
+static void add_blocks(struct lookup *lookup, const unsigned char *bytes, uint64_t first,
+                       uint64_t n)
+{
+    const uint64_t block = lookup->sides->parameters[1];
+    while (n > 0) {
+        const uint64_t rest = block - first % block;
+        const uint64_t taken = n < rest ? n : rest;
+        lookup4_add_block(lookup, first / block, bytes, taken);
+        bytes += taken / 2;
+        first += taken;
+        n -= taken;
+    }
+}
+
+/* Kernels take whole runs of LOOKUP4_RUN elements that have one scale. */
 void llmfp_add_lookup4(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    struct lookup lookup = {.sides = elements->sides, .moments = moments};
+    struct lookup lookup = {
+        .sides = elements->sides, .moments = moments, .smallest = INFINITY, .largest = -INFINITY};
     read_map(&lookup);
     if (lookup.alike) {
         make_tables(&lookup);
     }
-    const uint64_t block = elements->sides->parameters[1];
-    for (uint64_t i = 0; i < elements->n_elements; i += block) {
-        const uint64_t rest = elements->n_elements - i;
-        add_block(&lookup, (elements->first_element + i) / block, elements->bytes + i / 2,
-                  rest < block ? rest : block);
+    const unsigned char *bytes = elements->bytes;
+    uint64_t first = elements->first_element;
+    uint64_t n = elements->n_elements;
+    const struct lookup4_kernels *kernels = lookup4_kernels_chosen();
+    if (kernels != NULL && elements->sides->parameters[1] % LOOKUP4_RUN == 0) {
+        const uint64_t skipped = (LOOKUP4_RUN - first % LOOKUP4_RUN) % LOOKUP4_RUN;
+        if (skipped < n) {
+            add_blocks(&lookup, bytes, first, skipped);
+            const uint64_t done =
+                skipped + LOOKUP4_RUN * lookup4_add_runs(&lookup, kernels, bytes + skipped / 2,
+                                                         (first + skipped) / LOOKUP4_RUN,
+                                                         (n - skipped) / LOOKUP4_RUN);
+            bytes += done / 2;
+            first += done;
+            n -= done;
+        }
     }
+    add_blocks(&lookup, bytes, first, n);
 }
 
 enum llmfp_status llmfp_check_lookup4(const struct llmfp_sides *sides, struct llmfp_error *error)
@@ -249,7 +262,7 @@ enum llmfp_status llmfp_check_lookup4(const struct llmfp_sides *sides, struct ll
     const uint64_t *p = sides->parameters;
     const uint64_t n_blocks = p[0] / p[1] + (p[0] % p[1] != 0);
     for (uint64_t i = 0; p[2] != 0 && i < n_blocks; i++) {
-        if (!scale_of_block(sides, i).fits) {
+        if (!lookup4_scale(sides, i).fits) {
             return llmfp_fail(error, LLMFP_CHECKPOINT,
                               "nested_offset and the scale of block %" PRIu64
                               " are of so different sizes that their sum has more than %d bits",

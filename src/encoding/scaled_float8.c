@@ -67,8 +67,7 @@ static void add_codes(const struct task *task, const unsigned char *codes, uint6
 static bool fits_vectors(const struct task *task, uint64_t n_rows, uint64_t n_columns)
 {
     return task->tables.n_classes > 0 && n_columns % FLOAT8_VECTOR == 0 &&
-           n_columns <= FLOAT8_MOST_IN_RECTANGLE &&
-           n_rows <= FLOAT8_MOST_IN_RECTANGLE / n_columns;
+           n_columns <= FLOAT8_MOST_IN_RECTANGLE && n_rows <= FLOAT8_MOST_IN_RECTANGLE / n_columns;
 }
 
 /* Magnitudes are below 2^32 in units of the lowest exponent (E5M2), and the mantissa of a scale
@@ -227,8 +226,7 @@ static void add_scaled(const struct task *task)
 static void add(struct llmfp_moments *moments, const struct llmfp_elements *elements,
                 const struct float8 *float8, llmfp_kernel *plain, enum llmfp_encoding_id codes)
 {
-    struct task task = {
-        .moments = moments, .plain = plain, .float8 = float8, .elements = elements};
+    struct task task = {.moments = moments, .plain = plain, .float8 = float8, .elements = elements};
     llmfp_moments_layout_cover(&task.layout, llmfp_encoding(codes));
 #if defined(__x86_64__)
     if (llmfp_isa_chosen() == LLMFP_ISA_AVX512) {

@@ -16,11 +16,10 @@ static inline TARGET int largest_byte(__m512i bytes)
 {
     const __m256i half =
         _mm256_max_epu8(_mm512_castsi512_si256(bytes), _mm512_extracti64x4_epi64(bytes, 1));
-    __m128i most =
-        _mm_max_epu8(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
+    __m128i most = _mm_max_epu8(_mm256_castsi256_si128(half), _mm256_extracti128_si256(half, 1));
     most = _mm_max_epu8(most, _mm_srli_epi16(most, 8));
-    const __m128i complement = _mm_xor_si128(_mm_and_si128(most, _mm_set1_epi16(255)),
-                                             _mm_set1_epi16(255));
+    const __m128i complement =
+        _mm_xor_si128(_mm_and_si128(most, _mm_set1_epi16(255)), _mm_set1_epi16(255));
     return 255 - (_mm_cvtsi128_si32(_mm_minpos_epu16(complement)) & 255);
 }
 

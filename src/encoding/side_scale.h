@@ -26,9 +26,23 @@ static inline struct side_scale side_scale_of_bits(const struct float_format *fo
                                bin_exponent(format, biased), magnitude < first_nonfinite};
 }
 
-/* Element i of F32, BF16, F16, F8_E4M3 or F8_E8M0 (which U8 may stand for). */
-static inline struct side_scale side_scale_of(enum llmfp_encoding_id encoding,
-                                              const unsigned char *bytes, uint64_t i)
+/* The pattern of a float of F32, BF16, F16, F8_E4M3 or F8_E8M0 (which U8 may stand for). */
+static inline uint32_t side_pattern_of(enum llmfp_encoding_id encoding, const unsigned char *bytes,
+                                       uint64_t i)
+{
+    switch (encoding) {
+    case LLMFP_F32:
+        return llmfp_load_u32(bytes + 4 * i);
+    case LLMFP_BF16:
+    case LLMFP_F16:
+        return llmfp_load_u16(bytes + 2 * i);
+    default:
+        return bytes[i];
+    }
+}
+
+static inline struct side_scale side_scale_of_pattern(enum llmfp_encoding_id encoding,
+                                                      uint32_t bits)
 {
     static const struct float_format f32 = {32, 23, 127};
     static const struct float_format bf16 = {16, 7, 127};
@@ -36,16 +50,23 @@ static inline struct side_scale side_scale_of(enum llmfp_encoding_id encoding,
     static const struct float_format e4m3 = {8, 3, 7};
     switch (encoding) {
     case LLMFP_F32:
-        return side_scale_of_bits(&f32, llmfp_load_u32(bytes + 4 * i), 0x7F800000);
+        return side_scale_of_bits(&f32, bits, 0x7F800000);
     case LLMFP_BF16:
-        return side_scale_of_bits(&bf16, llmfp_load_u16(bytes + 2 * i), 0x7F80);
+        return side_scale_of_bits(&bf16, bits, 0x7F80);
     case LLMFP_F16:
-        return side_scale_of_bits(&f16, llmfp_load_u16(bytes + 2 * i), 0x7C00);
+        return side_scale_of_bits(&f16, bits, 0x7C00);
     case LLMFP_F8_E4M3:
-        return side_scale_of_bits(&e4m3, bytes[i], 0x7F);
+        return side_scale_of_bits(&e4m3, bits, 0x7F);
     default: /* E8M0: 2^(code - 127), 0xFF is NaN */
-        return (struct side_scale){1, bytes[i] - 127, bytes[i] != 0xFF};
+        return (struct side_scale){1, (int)bits - 127, bits != 0xFF};
     }
+}
+
+/* Element i of such floats. */
+static inline struct side_scale side_scale_of(enum llmfp_encoding_id encoding,
+                                              const unsigned char *bytes, uint64_t i)
+{
+    return side_scale_of_pattern(encoding, side_pattern_of(encoding, bytes, i));
 }
 
 /* Element i of a side. */

@@ -1,12 +1,11 @@
 /* window.h - kernels on blocks of floats by windows of binades, one table of them
  * per instruction set.
  *
- * A window is the WINDOW_BINADES binades from a lowest biased exponent L >= 1 up;
- * the caller places its top at the block's largest exponent. In units of
- * r = 2^(L - 150), the last bit of a float at exponent L, every element inside is
- * an integer below 2^(23 + WINDOW_BINADES), and so are zeros. The kernel sums
- * those exactly, counts zeros, and hands the elements below the window out, to be
- * summed in a lower window or one by one. Floats are IEEE 754 binary32. */
+ * A window begins at a lowest magnitude `first` (a pattern without its sign). Every
+ * element from there on, up to the block's largest, is an integer v in units of r =
+ * 2^unit, |v| < 2^bits, and so are zeros; the caller sees to that. The kernel sums those
+ * exactly, counts zeros, and hands the elements below the window out, to be summed in a
+ * lower window or one by one. Floats are IEEE 754 binary32.                     */
 #ifndef LLMFP_WINDOW_H
 #define LLMFP_WINDOW_H
 
@@ -17,31 +16,35 @@
 #include "llmfp/moments.h"
 
 enum {
-    WINDOW_BINADES = 19,
-    BLOCK = 8192, /* most elements of a block: 16 or 32 KiB, in the first-level cache */
+    BLOCK = 4096, /* most elements of a block: 16 KiB, half a first-level cache */
     CHUNK = 64,   /* blocks are multiples of this */
-    SPARE = 64    /* elements by which lists of outside elements may be overwritten */
+    SPARE = 64,   /* elements by which lists of outside elements may be overwritten */
+    AHEAD = 4096  /* bytes; the next page, which hardware does not fetch by itself */
 };
 
-/* The sums of the elements inside a window, in units of r and r^2. */
+/* A window, and the sums of the elements inside: of v, and of v^2. */
 struct window {
-    uint32_t lowest; /* L; set by the caller */
+    int unit;       /* set by the caller */
+    uint32_t first; /* likewise; at least 1 */
     uint64_t zeros;
     int64_t sum;
     llmfp_u128 squares;
 };
 
-/* Largest pattern as a signed and as an unsigned integer: the largest of the positive
- * elements if there are any, the negative one of largest magnitude if there are any. */
-struct largest {
-    int32_t as_signed;
-    uint32_t as_unsigned;
+/* The largest pattern as a signed and as an unsigned integer: the largest of the positive
+ * elements if there are any, the negative one of largest magnitude if there are any. The
+ * smallest unsigned one: the least magnitude where all have one sign.           */
+struct window_range {
+    int32_t largest_signed;
+    uint32_t largest_unsigned;
+    uint32_t smallest_unsigned;
 };
 
 struct window_kernels {
+    int bits; /* of v */
     /* n elements, a multiple of CHUNK, at most BLOCK. `outside` may be the same memory
      * as `bytes` and has room for n + SPARE elements; returns how many it received. */
-    struct largest (*largest)(const unsigned char *bytes, size_t n);
+    struct window_range (*range)(const unsigned char *bytes, size_t n);
     size_t (*add)(struct window *window, const unsigned char *bytes, size_t n,
                   unsigned char *outside);
 };

@@ -6,10 +6,14 @@
 
 #include <immintrin.h>
 #include <stdbool.h>
+#include <string.h>
 
-#define TARGET __attribute__((target("avx2,f16c")))
+#define TARGET __attribute__((target("avx2,f16c,popcnt")))
+#define INLINE static inline __attribute__((always_inline)) TARGET
 
-TARGET static inline void to_floats(bool bf16, __m256i x, __m256 *a, __m256 *b)
+_Static_assert(WINDOW16_BLOCK / 16 <= 512, "sums of v in lanes of 32 bits");
+
+INLINE void to_floats(bool bf16, __m256i x, __m256 *a, __m256 *b)
 {
     if (bf16) { /* a BF16 is the upper half of a float */
         *a = _mm256_castsi256_ps(_mm256_slli_epi32(x, 16));
@@ -20,78 +24,50 @@ TARGET static inline void to_floats(bool bf16, __m256i x, __m256 *a, __m256 *b)
     }
 }
 
-/* Vectors that run along the block. */
+/* Sums of K + v in lanes of 32 bits, and of its squares modulo 2^64. */
 struct lanes {
-    __m256i squares_a;
-    __m256i squares_b;
-    __m256i largest_signed;
-    __m256i largest_unsigned;
-    __m256i smallest_unsigned;
+    __m256i sum;
+    __m256i squares;
 };
 
-/* `skipped` has all bits set in the lanes that do not count. */
-TARGET static inline void note_range(struct lanes *lanes, __m256i skipped, __m256i x)
+INLINE void add_floats(struct lanes *lanes, __m256 x, __m256 magic)
 {
-    const __m256i low = _mm256_set1_epi16(INT16_MIN);
-    lanes->largest_signed =
-        _mm256_max_epi16(lanes->largest_signed, _mm256_blendv_epi8(x, low, skipped));
-    lanes->largest_unsigned =
-        _mm256_max_epu16(lanes->largest_unsigned, _mm256_andnot_si256(skipped, x));
-    lanes->smallest_unsigned =
-        _mm256_min_epu16(lanes->smallest_unsigned, _mm256_or_si256(skipped, x));
+    const __m256i y = _mm256_castps_si256(_mm256_add_ps(x, magic));
+    const __m256i odd = _mm256_srli_epi64(y, 32);
+    lanes->sum = _mm256_add_epi32(lanes->sum, y);
+    lanes->squares = _mm256_add_epi64(
+        lanes->squares, _mm256_add_epi64(_mm256_mul_epu32(y, y), _mm256_mul_epu32(odd, odd)));
 }
 
-TARGET static inline __m256i add_squares(__m256i squares, __m256i i)
+/* n: elements a lane of 32 bits. */
+INLINE void finish(const struct lanes *lanes, float magic, size_t n, struct window16_sums *sums)
 {
-    const __m256i upper = _mm256_srli_epi64(i, 32);
-    return _mm256_add_epi64(
-        squares, _mm256_add_epi64(_mm256_mul_epi32(i, i), _mm256_mul_epi32(upper, upper)));
-}
-
-TARGET static inline __m256i widen(__m256i sum)
-{
-    return _mm256_add_epi64(_mm256_cvtepi32_epi64(_mm256_castsi256_si128(sum)),
-                            _mm256_cvtepi32_epi64(_mm256_extracti128_si256(sum, 1)));
-}
-
-TARGET static int64_t add_lanes(__m256i sum)
-{
-    int64_t lane[4];
-    _mm256_storeu_si256((__m256i *)lane, sum);
-    return lane[0] + lane[1] + lane[2] + lane[3];
-}
-
-TARGET static void finish(const struct lanes *lanes, __m256i sum, struct window16_sums *sums)
-{
-    int16_t as_signed[16];
-    uint16_t largest[16];
-    uint16_t smallest[16];
-    _mm256_storeu_si256((__m256i *)as_signed, lanes->largest_signed);
-    _mm256_storeu_si256((__m256i *)largest, lanes->largest_unsigned);
-    _mm256_storeu_si256((__m256i *)smallest, lanes->smallest_unsigned);
-    for (int i = 0; i < 16; i++) {
-        sums->largest_signed =
-            as_signed[i] > sums->largest_signed ? as_signed[i] : sums->largest_signed;
-        sums->largest_unsigned =
-            largest[i] > sums->largest_unsigned ? largest[i] : sums->largest_unsigned;
-        sums->smallest_unsigned =
-            smallest[i] < sums->smallest_unsigned ? smallest[i] : sums->smallest_unsigned;
+    uint32_t k;
+    memcpy(&k, &magic, sizeof k);
+    int32_t sum[8];
+    uint64_t squares[4];
+    _mm256_storeu_si256((__m256i *)sum,
+                        _mm256_sub_epi32(lanes->sum, _mm256_set1_epi32((int)(uint32_t)(n * k))));
+    _mm256_storeu_si256((__m256i *)squares, lanes->squares);
+    int64_t total = 0;
+    for (int i = 0; i < 8; i++) {
+        total += sum[i];
     }
-    sums->sum += add_lanes(sum);
-    sums->squares += (uint64_t)add_lanes(_mm256_add_epi64(lanes->squares_a, lanes->squares_b));
+    sums->sum += total;
+    sums->squares += squares[0] + squares[1] + squares[2] + squares[3] - 8 * n * (uint64_t)k * k -
+                     2 * (uint64_t)k * (uint64_t)total;
 }
 
-/* Elements outside the window: count zeros, hand the others out, and leave zeros in their
- * places. */
-TARGET static inline __m256i set_aside(__m256i x, __m256i magnitude, __m256i outside_window,
-                                       struct lanes *lanes, struct window16_sums *sums,
-                                       uint16_t **outside)
+/* Elements outside the window (all bits of their lanes are set): count zeros, hand the others
+ * out, and leave zeros in their places. */
+INLINE __m256i set_aside(__m256i x, __m256i outside_window, struct window16_sums *sums,
+                         uint16_t **outside)
 {
-    const __m256i zero = _mm256_cmpeq_epi16(magnitude, _mm256_setzero_si256());
+    const __m256i zero =
+        _mm256_cmpeq_epi16(_mm256_slli_epi16(x, 1), _mm256_setzero_si256()); /* of any sign */
     const __m256i out = _mm256_andnot_si256(zero, outside_window);
     /* Two bits of the mask an element. */
     sums->zeros += (unsigned)__builtin_popcount((unsigned)_mm256_movemask_epi8(zero)) / 2;
-    note_range(lanes, out, x);
     unsigned mask = (unsigned)_mm256_movemask_epi8(out) & 0x55555555U;
     if (mask != 0) {
         uint16_t element[16];
@@ -100,64 +76,101 @@ TARGET static inline __m256i set_aside(__m256i x, __m256i magnitude, __m256i out
             *(*outside)++ = element[__builtin_ctz(mask) / 2];
         }
     }
-    return _mm256_andnot_si256(out, x);
+    return _mm256_andnot_si256(outside_window, x);
 }
 
-TARGET static inline size_t add(bool bf16, const struct window16 *window,
-                                const unsigned char *bytes, size_t n, struct window16_sums *sums,
-                                uint16_t *outside)
+INLINE size_t add(bool bf16, const struct window16 *window, const unsigned char *bytes, size_t n,
+                  struct window16_sums *sums, uint16_t *outside)
 {
-    enum { ROUNDS = 128 };
     const __m256i first = _mm256_set1_epi16((short)window->first);
     const __m256i span = _mm256_set1_epi16((short)window->span);
-    const __m256i magnitudes = _mm256_set1_epi16(0x7FFF);
-    const __m256 scale = _mm256_set1_ps(window->scale);
-    struct lanes lanes = {_mm256_setzero_si256(), _mm256_setzero_si256(),
-                          _mm256_set1_epi16(INT16_MIN), _mm256_setzero_si256(),
-                          _mm256_set1_epi16(-1)};
+    const __m256i significant = _mm256_set1_epi16((short)window->significant);
+    const __m256 magic = _mm256_set1_ps(window->magic);
+    const __m256i zero = _mm256_setzero_si256();
+    struct lanes lanes_a = {zero, zero};
+    struct lanes lanes_b = {zero, zero};
     uint16_t *next = outside;
-    __m256i total = _mm256_setzero_si256();
-    for (size_t i = 0; i < n;) {
-        const size_t end = n - i < (size_t)ROUNDS * 16 ? n : i + (size_t)ROUNDS * 16;
-        __m256i sum = _mm256_setzero_si256();
-        for (; i < end; i += 16) {
-            __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 2 * i));
-            const __m256i magnitude = _mm256_and_si256(x, magnitudes);
-            const __m256i above = _mm256_sub_epi16(magnitude, first);
-            const __m256i out = _mm256_cmpeq_epi16(_mm256_max_epu16(above, span), above);
-            if (__builtin_expect(_mm256_movemask_epi8(out) != 0, 0)) {
-                x = set_aside(x, magnitude, out, &lanes, sums, &next);
-            } else {
-                lanes.largest_signed = _mm256_max_epi16(lanes.largest_signed, x);
-                lanes.largest_unsigned = _mm256_max_epu16(lanes.largest_unsigned, x);
-                lanes.smallest_unsigned = _mm256_min_epu16(lanes.smallest_unsigned, x);
-            }
-            __m256 a;
-            __m256 b;
-            to_floats(bf16, x, &a, &b);
-            const __m256i i_a = _mm256_cvtps_epi32(_mm256_mul_ps(a, scale));
-            const __m256i i_b = _mm256_cvtps_epi32(_mm256_mul_ps(b, scale));
-            sum = _mm256_add_epi32(sum, _mm256_add_epi32(i_a, i_b));
-            lanes.squares_a = add_squares(lanes.squares_a, i_a);
-            lanes.squares_b = add_squares(lanes.squares_b, i_b);
+    for (size_t i = 0; i < n; i += 16) {
+        __builtin_prefetch(bytes + 2 * i + WINDOW16_AHEAD);
+        __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 2 * i));
+        const __m256i above = _mm256_sub_epi16(_mm256_and_si256(x, significant), first);
+        const __m256i out = _mm256_cmpeq_epi16(_mm256_max_epu16(above, span), above);
+        if (__builtin_expect(!_mm256_testz_si256(out, out), 0)) {
+            x = set_aside(x, out, sums, &next);
         }
-        total = _mm256_add_epi64(total, widen(sum));
+        __m256 a;
+        __m256 b;
+        to_floats(bf16, x, &a, &b);
+        add_floats(&lanes_a, a, magic);
+        add_floats(&lanes_b, b, magic);
     }
-    finish(&lanes, total, sums);
+    finish(&lanes_a, window->magic, n / 16, sums);
+    finish(&lanes_b, window->magic, n / 16, sums);
     return (size_t)(next - outside);
 }
 
-TARGET size_t llmfp_window16_bf16_avx2(const struct window16 *window, const unsigned char *bytes,
-                                       size_t n, struct window16_sums *sums, uint16_t *outside)
+static TARGET size_t add_bf16(const struct window16 *window, const unsigned char *bytes, size_t n,
+                              struct window16_sums *sums, uint16_t *outside)
 {
     return add(true, window, bytes, n, sums, outside);
 }
 
-TARGET size_t llmfp_window16_f16_avx2(const struct window16 *window, const unsigned char *bytes,
-                                      size_t n, struct window16_sums *sums, uint16_t *outside)
+static TARGET size_t add_f16(const struct window16 *window, const unsigned char *bytes, size_t n,
+                             struct window16_sums *sums, uint16_t *outside)
 {
     return add(false, window, bytes, n, sums, outside);
 }
+
+static TARGET struct window16_range find_range(const unsigned char *bytes, size_t n)
+{
+    __m256i largest_signed = _mm256_set1_epi16(INT16_MIN);
+    __m256i largest_unsigned = _mm256_setzero_si256();
+    __m256i smallest_unsigned = _mm256_set1_epi16(-1);
+    for (size_t i = 0; i < n; i += 16) {
+        const __m256i x = _mm256_loadu_si256((const __m256i *)(const void *)(bytes + 2 * i));
+        largest_signed = _mm256_max_epi16(largest_signed, x);
+        largest_unsigned = _mm256_max_epu16(largest_unsigned, x);
+        smallest_unsigned = _mm256_min_epu16(smallest_unsigned, x);
+    }
+    int16_t as_signed[16];
+    uint16_t largest[16];
+    uint16_t smallest[16];
+    _mm256_storeu_si256((__m256i *)as_signed, largest_signed);
+    _mm256_storeu_si256((__m256i *)largest, largest_unsigned);
+    _mm256_storeu_si256((__m256i *)smallest, smallest_unsigned);
+    struct window16_range range = {as_signed[0], largest[0], smallest[0]};
+    for (int i = 1; i < 16; i++) {
+        range.largest_signed =
+            as_signed[i] > range.largest_signed ? as_signed[i] : range.largest_signed;
+        range.largest_unsigned =
+            largest[i] > range.largest_unsigned ? largest[i] : range.largest_unsigned;
+        range.smallest_unsigned =
+            smallest[i] < range.smallest_unsigned ? smallest[i] : range.smallest_unsigned;
+    }
+    return range;
+}
+
+static TARGET void widen_bf16(const unsigned char *bytes, size_t n, uint32_t *floats)
+{
+    for (size_t i = 0; i < n; i += 8) {
+        const __m128i x = _mm_loadu_si128((const __m128i_u *)(bytes + 2 * i));
+        _mm256_storeu_si256((__m256i_u *)(floats + i),
+                            _mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16));
+    }
+}
+
+static TARGET void widen_f16(const unsigned char *bytes, size_t n, uint32_t *floats)
+{
+    for (size_t i = 0; i < n; i += 8) {
+        const __m128i x = _mm_loadu_si128((const __m128i_u *)(bytes + 2 * i));
+        _mm256_storeu_si256((__m256i_u *)(floats + i), _mm256_castps_si256(_mm256_cvtph_ps(x)));
+    }
+}
+
+const struct window16_kernels llmfp_window16_bf16_avx2 = {
+    .add = add_bf16, .range = find_range, .widen = widen_bf16};
+const struct window16_kernels llmfp_window16_f16_avx2 = {
+    .add = add_f16, .range = find_range, .widen = widen_f16};
 
 #else
 typedef int llmfp_no_avx2; /* a translation unit may not be empty */

@@ -1,10 +1,12 @@
 /* window_template.h - the kernels on floats for vectors of VECTOR_BYTES bytes;
  * included once by the file of each instruction set, which defines
  *   TARGET             attribute of every function
- *   VECTOR_BYTES       16, 32 or 64
+ *   VECTOR_BYTES       16 or 32
  *   max_signed(a, b), max_unsigned(a, b)   on vectors of 32-bit integers
  *   is_any(a)          true where any bit of a vector is set
- *   take_outside(...)  see window_portable.c
+ *   multiply_add(a, b, c)   a b + c on vectors of doubles, rounded once or twice
+ *   to_doubles(a, &low, &high)   the floats of a vector as two vectors of doubles
+ *   take_outside(...)  see window_portable.h
  *
  * Exactness. A block has at most BLOCK elements in SETS sets of LANES lanes, so a
  * lane receives N = BLOCK / (SETS LANES) <= 2^10 of them. In units of r (window.h):
@@ -20,9 +22,8 @@
 
 #include "window.h"
 
-enum { LANES = VECTOR_BYTES / 8, SETS = 4, CUT_BITS = 44 };
+enum { BITS = 42, LANES = VECTOR_BYTES / 8, SETS = 4, CUT_BITS = 44 };
 _Static_assert(BLOCK / (SETS * LANES) <= 1 << 10, "the bound on the elements of a lane");
-_Static_assert(WINDOW_BINADES + 23 <= 42, "the bound on an element");
 _Static_assert(CHUNK % (SETS * LANES) == 0, "a chunk fills whole sets");
 
 struct lanes {
@@ -39,31 +40,58 @@ static double power_of_two(int exponent)
     return value;
 }
 
-static inline __attribute__((always_inline)) TARGET void add_chunk(struct lanes *lanes,
-                                                                   const unsigned char *bytes)
+INLINE void add_vector(struct lanes *lanes, int set, vector_f64 x)
 {
-    for (int i = 0; i < CHUNK / LANES; i++) {
-        vector_f32 narrow;
-        memcpy(&narrow, bytes + (size_t)i * sizeof narrow, sizeof narrow);
-        const vector_f64 x = __builtin_convertvector(narrow, vector_f64);
-        const vector_f64 q = x * x;
-        const vector_f64 s = lanes->coarse[i % SETS] + q;
-        const vector_f64 h = s - lanes->coarse[i % SETS];
-        lanes->coarse[i % SETS] = s;
-        lanes->fine[i % SETS] += q - h;
-        lanes->sum[i % SETS] += x;
+    const vector_f64 s = multiply_add(x, x, lanes->coarse[set]);
+    const vector_f64 h = s - lanes->coarse[set];
+    lanes->coarse[set] = s;
+    lanes->fine[set] += multiply_add(x, x, -h);
+    lanes->sum[set] += x;
+}
+
+INLINE vector_i32 load_vector(const unsigned char *bytes, int i)
+{
+    vector_i32 pattern;
+    memcpy(&pattern, bytes + (size_t)i * sizeof pattern, sizeof pattern);
+    return pattern;
+}
+
+/* A chunk, with zeros for elements below `limit`. */
+INLINE void add_chunk(struct lanes *lanes, const unsigned char *bytes, bool is_masked,
+                      int32_t limit)
+{
+    for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
+        vector_i32 pattern = load_vector(bytes, i);
+        if (is_masked) {
+            pattern &= (vector_i32)((pattern & INT32_MAX) >= limit);
+        }
+        vector_f64 low;
+        vector_f64 high;
+        to_doubles(pattern, &low, &high);
+        add_vector(lanes, 2 * i % SETS, low);
+        add_vector(lanes, 2 * i % SETS + 1, high);
     }
 }
 
-/* All bits set in the lanes of elements below the window, zeros among them; joined. */
-static inline __attribute__((always_inline)) TARGET vector_i32 find_low(const unsigned char *bytes,
-                                                                        vector_i32 limit)
+/* Bits set where elements are below the window, zeros among them. */
+INLINE vector_i32 find_low(const unsigned char *bytes, int32_t limit)
 {
     vector_i32 low = {0};
     for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
-        vector_i32 pattern;
-        memcpy(&pattern, bytes + (size_t)i * sizeof pattern, sizeof pattern);
-        low |= (vector_i32)((pattern & INT32_MAX) < limit);
+        low |= (vector_i32)((load_vector(bytes, i) & INT32_MAX) < limit);
+    }
+    return low;
+}
+
+/* The same without zeros, which are counted: minus their number is added to `zeros`. */
+INLINE vector_i32 find_low_not_zero(const unsigned char *bytes, int32_t limit, vector_i32 *zeros)
+{
+    vector_i32 low = {0};
+    for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
+        const vector_i32 magnitude = load_vector(bytes, i) & INT32_MAX;
+        const vector_i32 zero = (vector_i32)(magnitude == 0);
+        low |= (vector_i32)(magnitude < limit) & ~zero;
+        *zeros += zero;
     }
     return low;
 }
@@ -71,10 +99,9 @@ static inline __attribute__((always_inline)) TARGET vector_i32 find_low(const un
 /* From doubles that are whole multiples of the units to integers. */
 static TARGET void collect_lanes(struct window *window, const struct lanes *lanes, double anchor)
 {
-    const int unit = (int)window->lowest - 150;
-    const double per_r = power_of_two(-unit);
-    const double per_square = power_of_two(-2 * unit);
-    const double per_u = power_of_two(-2 * unit - CUT_BITS);
+    const double per_r = power_of_two(-window->unit);
+    const double per_square = power_of_two(-2 * window->unit);
+    const double per_u = power_of_two(-2 * window->unit - CUT_BITS);
     int64_t coarse = 0;
     int64_t fine = 0;
     int64_t sum = 0;
@@ -86,16 +113,14 @@ static TARGET void collect_lanes(struct window *window, const struct lanes *lane
         }
     }
     window->sum = sum;
-    window->squares = (llmfp_u128)(((llmfp_i128)coarse << CUT_BITS) + fine);
+    window->squares = (llmfp_u128)((llmfp_i128)coarse * ((llmfp_i128)1 << CUT_BITS) + fine);
 }
 
 static TARGET size_t add_window(struct window *window, const unsigned char *bytes, size_t n,
                                 unsigned char *outside)
 {
-    const int32_t limit = (int32_t)(window->lowest << 23);
-    const vector_i32 limits = limit - (vector_i32){0};
-    const int unit = (int)window->lowest - 150;
-    const double anchor = 1.5 * power_of_two(52 + CUT_BITS + 2 * unit);
+    const int32_t limit = (int32_t)window->first;
+    const double anchor = 1.5 * power_of_two(52 + CUT_BITS + 2 * window->unit);
     struct lanes lanes;
     for (int set = 0; set < SETS; set++) {
         lanes.sum[set] = (vector_f64){0};
@@ -103,38 +128,50 @@ static TARGET size_t add_window(struct window *window, const unsigned char *byte
         lanes.fine[set] = (vector_f64){0};
     }
     size_t n_outside = 0;
-    window->zeros = 0;
+    vector_i32 zeros = {0};
     for (size_t i = 0; i < n; i += CHUNK) {
         const unsigned char *chunk = bytes + 4 * i;
-        __builtin_prefetch(chunk + (size_t)4 * BLOCK); /* the next block, while this is summed */
-        unsigned char inside[4 * CHUNK];
-        if (is_any(find_low(chunk, limits))) {
-            n_outside +=
-                take_outside(inside, chunk, limit, outside + 4 * n_outside, &window->zeros);
-            chunk = inside;
+        for (size_t line = 0; line < (size_t)4 * CHUNK; line += 64) {
+            __builtin_prefetch(chunk + AHEAD + line);
         }
-        add_chunk(&lanes, chunk);
+        if (!is_any(find_low(chunk, limit))) {
+            add_chunk(&lanes, chunk, false, limit);
+            continue;
+        }
+        add_chunk(&lanes, chunk, true, limit);
+        if (is_any(find_low_not_zero(chunk, limit, &zeros))) {
+            n_outside += take_outside(chunk, limit, outside + 4 * n_outside);
+        }
+    }
+    window->zeros = 0;
+    for (int lane = 0; lane < VECTOR_BYTES / 4; lane++) {
+        window->zeros += (uint64_t)-zeros[lane];
     }
     collect_lanes(window, &lanes, anchor);
     return n_outside;
 }
 
-static TARGET struct largest find_largest(const unsigned char *bytes, size_t n)
+static TARGET struct window_range find_range(const unsigned char *bytes, size_t n)
 {
-    vector_i32 as_signed = INT32_MIN - (vector_i32){0};
-    vector_u32 as_unsigned = {0};
+    vector_i32 largest_signed = INT32_MIN - (vector_i32){0};
+    vector_u32 largest_unsigned = {0};
+    vector_u32 largest_inverted = {0};
     for (size_t i = 0; i < n; i += VECTOR_BYTES / 4) {
-        vector_i32 pattern;
-        memcpy(&pattern, bytes + 4 * i, sizeof pattern);
-        as_signed = max_signed(as_signed, pattern);
-        as_unsigned = max_unsigned(as_unsigned, (vector_u32)pattern);
+        const vector_i32 pattern = load_vector(bytes + 4 * i, 0);
+        largest_signed = max_signed(largest_signed, pattern);
+        largest_unsigned = max_unsigned(largest_unsigned, (vector_u32)pattern);
+        largest_inverted = max_unsigned(largest_inverted, ~(vector_u32)pattern);
     }
-    struct largest largest = {INT32_MIN, 0};
+    struct window_range range = {INT32_MIN, 0, UINT32_MAX};
     for (int lane = 0; lane < VECTOR_BYTES / 4; lane++) {
-        largest.as_signed =
-            as_signed[lane] > largest.as_signed ? as_signed[lane] : largest.as_signed;
-        largest.as_unsigned =
-            as_unsigned[lane] > largest.as_unsigned ? as_unsigned[lane] : largest.as_unsigned;
+        const uint32_t smallest = ~largest_inverted[lane];
+        range.largest_signed = largest_signed[lane] > range.largest_signed ? largest_signed[lane]
+                                                                           : range.largest_signed;
+        range.largest_unsigned = largest_unsigned[lane] > range.largest_unsigned
+                                     ? largest_unsigned[lane]
+                                     : range.largest_unsigned;
+        range.smallest_unsigned =
+            smallest < range.smallest_unsigned ? smallest : range.smallest_unsigned;
     }
-    return largest;
+    return range;
 }

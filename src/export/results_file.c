@@ -118,7 +118,7 @@ static enum llmfp_status read_attributes(struct results_file *results, struct ll
             H5Aclose(attribute);
         }
         if (!fits || (i == 0 && strcmp(results->attributes[i], LLMFP_SCHEMA) != 0) ||
-            (i == 1 && strcmp(results->attributes[i], LLMFP_SCHEMA_VERSION) != 0)) {
+            (i == 1 && !llmfp_schema_version_is_known(results->attributes[i]))) {
             return damaged(results, names[i], error);
         }
     }

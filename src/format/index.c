@@ -56,13 +56,14 @@ static enum llmfp_status add_promise(struct index_reading *reading, struct llmfp
 {
     char shown_tensor[SHOWN_BYTES];
     char shown_shard[SHOWN_BYTES];
-    llmfp_escape(shown_tensor, sizeof shown_tensor, tensor.bytes, tensor.n_bytes);
     if (memchr(tensor.bytes, '\0', tensor.n_bytes) != NULL) {
+        llmfp_escape(shown_tensor, sizeof shown_tensor, tensor.bytes, tensor.n_bytes);
         return llmfp_fail(reading->error, LLMFP_CHECKPOINT,
                           "%s names a tensor \"%s\" with a NUL character in it", reading->path,
                           shown_tensor);
     }
     if (!plain_name(shard)) {
+        llmfp_escape(shown_tensor, sizeof shown_tensor, tensor.bytes, tensor.n_bytes);
         llmfp_escape(shown_shard, sizeof shown_shard, shard.bytes, shard.n_bytes);
         return llmfp_fail(reading->error, LLMFP_CHECKPOINT,
                           "%s puts tensor \"%s\" into \"%s\", which is not a plain file name; "
@@ -152,7 +153,7 @@ static int by_shard(const void *item_a, const void *item_b)
 {
     const struct promise *a = item_a;
     const struct promise *b = item_b;
-    return strcmp(a->shard, b->shard);
+    return a->shard == b->shard ? 0 : strcmp(a->shard, b->shard);
 }
 
 static int by_tensor(const void *item_a, const void *item_b)

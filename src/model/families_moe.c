@@ -11,8 +11,8 @@
 /* Families that PyTorch-side tools save with all experts in one tensor, rows first. */
 #define STACKABLE                                                                                  \
     "mixtral minimax qwen2_moe qwen3_moe qwen3_next qwen3_5_moe qwen3_5_moe_text olmoe "           \
-    "deepseek_v2 deepseek_v3 kimi_k2 glm4_moe dots1 exaone_moe solar_open ernie4_5_moe "           \
-    "hunyuan_v1_moe phimoe jamba flex_olmo"
+    "deepseek_v2 deepseek_v3 deepseek_v32 kimi_k2 glm4_moe glm4_moe_lite glm_moe_dsa dots1 "       \
+    "exaone_moe solar_open ernie4_5_moe hunyuan_v1_moe minimax_m2 phimoe jamba flex_olmo"
 
 static const struct llmfp_rule rules[] = {
     /* routed experts, one tensor each; first, because most tensors are these.
@@ -53,6 +53,13 @@ static const struct llmfp_rule rules[] = {
     RULE_IF("mlp.experts.gate_up_proj", ROLE_OTHER, .leaves = LEAF_BARE,
             .layout = &llmfp_unknown_mlp),
     RULE_IF("mlp.experts.down_proj", MLP_DOWN, .leaves = LEAF_BARE),
+    /* MLX stacks the experts of every family, one tensor for each matrix */
+    RULE("mlp.switch_mlp.gate_proj", MLP_GATE),
+    RULE("mlp.switch_mlp.up_proj", MLP_UP),
+    RULE("mlp.switch_mlp.down_proj", MLP_DOWN),
+    RULE("block_sparse_moe.switch_mlp.gate_proj", MLP_GATE),
+    RULE("block_sparse_moe.switch_mlp.up_proj", MLP_UP),
+    RULE("block_sparse_moe.switch_mlp.down_proj", MLP_DOWN),
     RULE_IF("mlp.experts.down_proj_bias", MLP_DOWN, .leaves = LEAF_BARE_BIAS),
     RULE_IF("mlp.experts.down_proj_blocks", MLP_DOWN, .leaves = LEAF_BARE),
     RULE_IF("feed_forward.experts.gate_up_proj", ROLE_OTHER, .leaves = LEAF_BARE,

@@ -10,6 +10,8 @@ static const struct llmfp_rule meta_rules[] = {
     RULE("attention.wo", ATTN_O),
     RULE_IF("attention.wqkv", ATTN_QKV, .models = "internlm2", .layout = &llmfp_group_qkv),
     RULE_IF("attention.wqkv", ATTN_QKV, .models = "llama4 llama4_text", .layout = &llmfp_cat_qkv),
+    /* of the publishers, Llama 4's alone fuses */
+    RULE_IF("attention.wqkv", ATTN_QKV, .when = WHEN_PUBLISHER, .layout = &llmfp_cat_qkv),
     RULE_IF("attention.wqkv", ATTN_QKV, .layout = &llmfp_unknown_qkv),
     RULE_IF("attention.wqkv.layer_norm_weight", NORM_ATTN, .leaves = LEAF_BARE),
     RULE("attention_norm", NORM_ATTN),
@@ -21,6 +23,7 @@ static const struct llmfp_rule meta_rules[] = {
 
     /* Mistral's mixtures, and latent attention */
     RULE("feed_forward.gate", MOE_ROUTER),
+    RULE_IF("feed_forward.expert_bias", MOE_ROUTER, .leaves = LEAF_BARE_BIAS),
     RULE("feed_forward.experts.{E}.w1", MLP_GATE),
     RULE("feed_forward.experts.{E}.w3", MLP_UP),
     RULE("feed_forward.experts.{E}.w2", MLP_DOWN),
@@ -147,7 +150,9 @@ static const struct llmfp_rule megatron_rules[] = {
     RULE_IF("mlp.experts.local_experts.{E}.linear_fc1", MLP_UP, .when = WHEN_UNGATED),
     RULE_IF("mlp.experts.local_experts.{E}.linear_fc1", ROLE_OTHER, .layout = &llmfp_unknown_mlp),
     RULE("mlp.experts.local_experts.{E}.linear_fc2", MLP_DOWN),
-    /* Shared experts have no width of their own in config.json to tell by. */
+    RULE_IF("mlp.shared_experts.linear_fc1", ROLE_OTHER, .when = WHEN_SHARED_GATED,
+            .part_roles = PARTS_SHARED, .layout = &llmfp_half_gate_up),
+    RULE_IF("mlp.shared_experts.linear_fc1", MOE_SHARED_UP, .when = WHEN_SHARED_UNGATED),
     RULE_IF("mlp.shared_experts.linear_fc1", ROLE_OTHER, .layout = &llmfp_unknown_mlp),
     RULE("mlp.shared_experts.linear_fc2", MOE_SHARED_DOWN),
     RULE("mlp.router", MOE_ROUTER),

@@ -177,7 +177,10 @@ enum llmfp_status llmfp_gather(const struct llmfp_communicator *communicator,
 
 uint64_t llmfp_largest(const struct llmfp_communicator *communicator, uint64_t value)
 {
-    uint64_t largest = value;
-    MPI_Allreduce(&value, &largest, 1, MPI_UINT64_T, MPI_MAX, communicator->handle);
-    return largest;
+    /* Moved to the signed range: MPICH 4.0 compares MPI_UINT64_T as if it had a sign. */
+    const uint64_t half = UINT64_C(1) << 63;
+    const int64_t mine = value >= half ? (int64_t)(value - half) : (int64_t)value + INT64_MIN;
+    int64_t largest = mine;
+    MPI_Allreduce(&mine, &largest, 1, MPI_INT64_T, MPI_MAX, communicator->handle);
+    return (uint64_t)largest + half;
 }

@@ -248,6 +248,13 @@ bool llmfp_shares_claim(struct llmfp_shares *shares, const volatile sig_atomic_t
     return relieve(shares, stop, chunk);
 }
 
+bool llmfp_shares_is_own(const struct llmfp_shares *shares, uint64_t chunk)
+{
+    const int rank = shares->communicator->rank;
+    return !shares->own_done && (int64_t)chunk >= begin_of(shares, rank) &&
+           (int64_t)chunk < begin_of(shares, rank + 1);
+}
+
 void llmfp_shares_stop(struct llmfp_shares *shares)
 {
     for (int rank = 0; rank < shares->communicator->size; rank++) {

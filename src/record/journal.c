@@ -17,7 +17,7 @@ static const char magic[16] = "llmfp journal 1\n";
 
 enum { HEADER_BYTES = 24, FRAME_BYTES = 8 };
 
-static uint32_t check_of(const unsigned char *bytes, size_t size_bytes)
+uint32_t llmfp_journal_check(const void *bytes, size_t size_bytes)
 {
     return (uint32_t)crc32_z(crc32_z(0, NULL, 0), bytes, size_bytes);
 }
@@ -120,6 +120,14 @@ static bool was_removed(const struct llmfp_journal *journal)
     return opened.st_ino != named.st_ino || opened.st_dev != named.st_dev;
 }
 
+static enum llmfp_status fail_in_use(const char *path, struct llmfp_error *error)
+{
+    return llmfp_fail(error, LLMFP_USAGE,
+                      "'%s' is in use: another scan writes the same results file; wait for it, or "
+                      "choose another --output",
+                      path);
+}
+
 /* One scan at a time may write. Where locks do not work nothing is refused. */
 static enum llmfp_status lock_file(struct llmfp_journal *journal, struct llmfp_error *error)
 {
@@ -127,10 +135,18 @@ static enum llmfp_status lock_file(struct llmfp_journal *journal, struct llmfp_e
     if (locked && !was_removed(journal)) {
         return LLMFP_OK;
     }
-    return llmfp_fail(error, LLMFP_USAGE,
-                      "'%s' is in use: another scan writes the same results file; wait for it, or "
-                      "choose another --output",
-                      journal->path);
+    return fail_in_use(journal->path, error);
+}
+
+enum llmfp_status llmfp_journal_check_unused(const char *path, struct llmfp_error *error)
+{
+    const int descriptor = open(path, O_RDONLY | O_CLOEXEC);
+    if (descriptor < 0) {
+        return LLMFP_OK; /* opening it properly will say what is wrong */
+    }
+    const bool used = flock(descriptor, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    close(descriptor);
+    return used ? fail_in_use(path, error) : LLMFP_OK;
 }
 
 /* An emptied file with room for its header. */
@@ -223,7 +239,7 @@ void llmfp_journal_frame_end(struct llmfp_buffer *frames, size_t frame,
         frames->failed = true;
         return;
     }
-    const uint32_t check = check_of(frames->bytes + start, size_bytes);
+    const uint32_t check = llmfp_journal_check(frames->bytes + start, size_bytes);
     llmfp_store_u32(frames->bytes + frame, (uint32_t)size_bytes);
     llmfp_store_u32(frames->bytes + frame + 4, check);
     if (place != NULL) {
@@ -266,8 +282,8 @@ static enum llmfp_status check_header(const struct llmfp_journal *journal, uint6
     if (llmfp_load_u64(header + sizeof magic) != key) {
         return llmfp_fail(
             error, LLMFP_USAGE,
-            "journal '%s' belongs to a scan with other --roles or --rules; give the same "
-            "options, or start anew with --overwrite",
+            "journal '%s' belongs to a scan with other --roles, --rules or --part (or, of a part, "
+            "with other checkpoints); give the same options, or start anew with --overwrite",
             journal->path);
     }
     return LLMFP_OK;
@@ -308,7 +324,7 @@ static enum llmfp_status check_record(const struct llmfp_journal *journal,
     const enum llmfp_status status =
         read_at(journal, bytes, place->size_bytes, place->offset_bytes, &got, error);
     *whole = got == place->size_bytes;
-    *intact = *whole && check_of(bytes, place->size_bytes) == place->check;
+    *intact = *whole && llmfp_journal_check(bytes, place->size_bytes) == place->check;
     free(bytes);
     return status;
 }
@@ -399,8 +415,8 @@ enum llmfp_status llmfp_journal_read_bytes(const struct llmfp_journal *journal,
     size_t got;
     const enum llmfp_status status =
         read_at(journal, room, place->size_bytes, place->offset_bytes, &got, error);
-    if (status == LLMFP_OK &&
-        (got != place->size_bytes || check_of(room, place->size_bytes) != place->check)) {
+    if (status == LLMFP_OK && (got != place->size_bytes ||
+                               llmfp_journal_check(room, place->size_bytes) != place->check)) {
         return llmfp_fail(error, LLMFP_FATAL,
                           "journal '%s': the record at byte %llu is damaged; run again with "
                           "--resume to scan that checkpoint anew",

@@ -3,10 +3,17 @@
 
 #include <string.h>
 
+#include "llmfp/split.h"
 #include "role_order.h"
 #include "utf8.h"
 
-enum { LIMB_BITS = 32, RECORD_VERSION = 1, FLAG_FAILED = 1, FLAG_KEPT = 2 };
+enum {
+    LIMB_BITS = 32,
+    RECORD_VERSION = 1,
+    /* of a whole checkpoint */ SLICE_VERSION = 2,
+    FLAG_FAILED = 1,
+    FLAG_KEPT = 2
+};
 
 void llmfp_record_clear(struct llmfp_record *record)
 {
@@ -43,9 +50,22 @@ static void pack_tally(struct llmfp_buffer *buffer, const struct llmfp_tally *ta
     }
 }
 
+static void pack_part(struct llmfp_buffer *buffer, const struct llmfp_record_part *part)
+{
+    llmfp_buffer_put_u32(buffer, part->number);
+    llmfp_buffer_put_u32(buffer, part->n);
+    llmfp_buffer_put_u64(buffer, part->low);
+    llmfp_buffer_put_u64(buffer, part->high);
+    llmfp_buffer_put_u64(buffer, part->stream_bytes);
+    llmfp_buffer_put_u64(buffer, part->plan);
+}
+
 void llmfp_record_pack(const struct llmfp_record *record, struct llmfp_buffer *buffer)
 {
-    llmfp_buffer_put_u32(buffer, RECORD_VERSION);
+    llmfp_buffer_put_u32(buffer, record->part.n == 0 ? RECORD_VERSION : SLICE_VERSION);
+    if (record->part.n != 0) {
+        pack_part(buffer, &record->part);
+    }
     llmfp_buffer_put_string(buffer, record->label);
     llmfp_buffer_put_string(buffer, record->path);
     llmfp_buffer_put_string(buffer, record->family);
@@ -163,12 +183,27 @@ static bool unpack_cells(struct llmfp_record *record, struct llmfp_cursor *curso
     return !cursor->failed;
 }
 
+static bool unpack_part(struct llmfp_cursor *cursor, struct llmfp_record_part *part)
+{
+    part->number = llmfp_cursor_u32(cursor);
+    part->n = llmfp_cursor_u32(cursor);
+    part->low = llmfp_cursor_u64(cursor);
+    part->high = llmfp_cursor_u64(cursor);
+    part->stream_bytes = llmfp_cursor_u64(cursor);
+    part->plan = llmfp_cursor_u64(cursor);
+    return !cursor->failed && part->number >= 1 && part->number <= part->n &&
+           part->n <= LLMFP_SPLIT_MOST && part->low <= part->high &&
+           part->high <= part->stream_bytes;
+}
+
 enum llmfp_status llmfp_record_unpack(struct llmfp_record *record, struct llmfp_cursor *cursor,
                                       struct llmfp_error *error)
 {
     *record = (struct llmfp_record){0};
-    const bool version_fits = llmfp_cursor_u32(cursor) == RECORD_VERSION;
-    bool good = version_fits && unpack_strings(record, cursor);
+    const uint32_t version = llmfp_cursor_u32(cursor);
+    bool good = version == RECORD_VERSION ||
+                (version == SLICE_VERSION && unpack_part(cursor, &record->part));
+    good = good && unpack_strings(record, cursor);
     if (good) {
         record->fingerprint = llmfp_cursor_u64(cursor);
         const uint32_t flags = llmfp_cursor_u32(cursor);

@@ -120,8 +120,7 @@ static enum llmfp_status fill_block(const struct block *block, const struct surv
     empty_block(block);
     for (size_t i = 0; i < block->n; i++) {
         struct llmfp_record record = {0};
-        const enum llmfp_status status =
-            llmfp_journal_read(&survey->journal, &survey->places[block->first + i], &record, error);
+        const enum llmfp_status status = survey_read(survey, block->first + i, &record, error);
         if (status != LLMFP_OK) {
             return status;
         }
@@ -254,8 +253,7 @@ static enum llmfp_status fill_rows(const struct survey *survey, struct rows *row
     while (rows->n < rows->capacity && rows->model < survey->n) {
         if (rows->record.label == NULL) {
             const enum llmfp_status status =
-                llmfp_journal_read(&survey->journal, &survey->places[survey->first + rows->model],
-                                   &rows->record, error);
+                survey_read(survey, survey->first + rows->model, &rows->record, error);
             if (status != LLMFP_OK) {
                 return status;
             }

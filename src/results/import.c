@@ -1,12 +1,14 @@
 /* import.c - an existing results file back into records. Rank 0 alone, without MPI-IO. The
  * file may be damaged or forged: its structure is checked first, and no cell is taken whose
  * numbers do not follow from its exact sums. */
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cell_check.h"
 #include "llmfp/results.h"
+#include "part_group.h"
 #include "reading.h"
 #include "role_order.h"
 
@@ -32,6 +34,8 @@ struct importer {
     hid_t sums;
     hid_t squares;
     struct cell_check check;
+    struct part_slices slices; /* of checkpoints that are in the file in part only */
+    size_t n_slices_used;
 };
 
 static enum llmfp_status damaged(const struct importer *importer, const char *what)
@@ -359,8 +363,13 @@ static enum llmfp_status frame_model(struct importer *importer, size_t model, si
     if (status == LLMFP_OK && n > 0) {
         status = fill_record(importer, record, first, n, &one);
     }
+    const struct llmfp_record *slice = part_slices_find(&importer->slices, record->label);
+    if (status == LLMFP_OK && slice != NULL && !record->failed) {
+        status = damaged(importer, "a model of which it has a part only does not say so");
+    }
+    importer->n_slices_used += slice != NULL;
     if (status == LLMFP_OK) {
-        llmfp_journal_frame(record, frames, place);
+        llmfp_journal_frame(slice != NULL ? slice : record, frames, place);
         status = frames->failed ? no_memory(importer) : LLMFP_OK;
     }
     clear_one(&one);
@@ -393,10 +402,21 @@ static enum llmfp_status append_models(struct importer *importer, struct llmfp_j
 /* ---- all of it ---- */
 
 static enum llmfp_status import_everything(struct importer *importer, struct llmfp_journal *journal,
-                                           struct llmfp_journal_place **places)
+                                           struct llmfp_journal_place **places,
+                                           struct llmfp_split *split)
 {
     if (!results_check_structure(&importer->results, &importer->findings)) {
         return damaged(importer, importer->first_finding);
+    }
+    const struct llmfp_split *found = &importer->results.split;
+    if (split == NULL && found->n > 0) {
+        return llmfp_fail(importer->error, LLMFP_USAGE,
+                          "'%s' is part %" PRIu32 " of %" PRIu32 " of a scan: merge the parts with "
+                          "--merge, and go on with the whole",
+                          importer->results.path, found->number, found->n);
+    }
+    if (split != NULL) {
+        *split = *found;
     }
     importer->n_models = (size_t)importer->results.length[AXIS_MODEL];
     importer->n_roles = (size_t)importer->results.length[AXIS_ROLE];
@@ -416,7 +436,15 @@ static enum llmfp_status import_everything(struct importer *importer, struct llm
     if (status == LLMFP_OK) {
         status = open_cells(importer);
     }
-    return status == LLMFP_OK ? append_models(importer, journal, *places) : status;
+    if (status == LLMFP_OK) {
+        status = part_slices_read(&importer->results, &importer->slices, importer->error);
+    }
+    if (status == LLMFP_OK) {
+        status = append_models(importer, journal, *places);
+    }
+    return status == LLMFP_OK && importer->n_slices_used != importer->slices.n
+               ? damaged(importer, "it has parts of checkpoints that it does not list")
+               : status;
 }
 
 static void close_importer(struct importer *importer)
@@ -439,19 +467,20 @@ static void close_importer(struct importer *importer)
     free(importer->cells);
     free(importer->roles);
     cell_check_end(&importer->check);
+    part_slices_clear(&importer->slices);
     results_file_close(&importer->results);
 }
 
 enum llmfp_status llmfp_results_import(const char *path, struct llmfp_journal *journal,
                                        struct llmfp_journal_place **places, size_t *n_models,
-                                       struct llmfp_error *error)
+                                       struct llmfp_split *split, struct llmfp_error *error)
 {
     struct importer importer = {.error = error};
     importer.findings = (struct findings){.tell = keep_first, .context = &importer};
     *places = NULL;
     enum llmfp_status status = results_file_open(&importer.results, path, error);
     if (status == LLMFP_OK) {
-        status = import_everything(&importer, journal, places);
+        status = import_everything(&importer, journal, places, split);
     }
     *n_models = importer.n_models;
     close_importer(&importer);

@@ -10,6 +10,7 @@
 
 #include "llmfp/buffer.h"
 #include "llmfp/error.h"
+#include "llmfp/split.h"
 #include "schema_table.h"
 
 /* What a finding is about; of each kind only the first few are told. */
@@ -61,7 +62,8 @@ struct results_file {
     uint64_t length[N_AXES];
     int32_t sum_exponent;
     int32_t square_exponent;
-    uint64_t string_bytes; /* read so far */
+    struct llmfp_split split; /* which part of a split scan it is */
+    uint64_t string_bytes;    /* read so far */
     struct llmfp_arena strings;
     struct llmfp_error *error;
 };
@@ -76,6 +78,16 @@ void results_file_close(struct results_file *results);
  * exponents. True when values can be read: then no dataset has another type or shape than
  * the table says. */
 bool results_check_structure(struct results_file *results, struct findings *findings);
+
+/* A scalar attribute of exactly this type, open; negative when there is none. */
+hid_t results_open_scalar(hid_t object, const char *name, hid_t type);
+
+/* Whether a name is that of an object in this very file, and not of a link. */
+bool results_is_own(const struct results_file *results, const char *name);
+
+/* A dataset whose values are in this very file, open; negative with a finding. */
+hid_t results_open_own(const struct results_file *results, const char *name,
+                       struct findings *findings);
 
 /* A dataset of the table, open; negative when it cannot be opened. */
 hid_t results_open(const struct results_file *results, const char *name);

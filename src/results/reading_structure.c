@@ -8,6 +8,7 @@
 
 #include "hdf5_error.h"
 #include "llmfp/results.h"
+#include "part_group.h"
 #include "reading.h"
 #include "utf8.h"
 
@@ -65,8 +66,7 @@ void findings_finish(const struct findings *findings)
 
 /* ---- attributes ---- */
 
-/* A scalar attribute of exactly this type, open; negative when there is none. */
-static hid_t open_scalar(hid_t object, const char *name, hid_t type)
+hid_t results_open_scalar(hid_t object, const char *name, hid_t type)
 {
     if (H5Aexists(object, name) <= 0) {
         return H5I_INVALID_HID;
@@ -90,12 +90,13 @@ static hid_t open_scalar(hid_t object, const char *name, hid_t type)
 static void check_root_text(const struct results_file *results, const char *name,
                             const char *wanted, struct findings *findings)
 {
-    const hid_t attribute = open_scalar(results->file, name, results->string_type);
+    const hid_t attribute = results_open_scalar(results->file, name, results->string_type);
     char *text = NULL;
     if (attribute < 0 || H5Aread(attribute, results->string_type, &text) < 0 || text == NULL) {
         findings_add(findings, FINDING_ATTRIBUTE,
                      "the root attribute \"%s\" is missing, or not one UTF-8 string", name);
-    } else if (wanted != NULL && strcmp(text, wanted) != 0) {
+    } else if (wanted != NULL && strcmp(text, wanted) != 0 &&
+               !(strcmp(name, "schema_version") == 0 && llmfp_schema_version_is_known(text))) {
         char shown[128];
         llmfp_escape(shown, sizeof shown, text, strlen(text));
         findings_add(findings, FINDING_ATTRIBUTE, "the root attribute \"%s\" is \"%s\", not \"%s\"",
@@ -124,7 +125,7 @@ static bool is_time(const char *text)
 
 static void check_time(const struct results_file *results, struct findings *findings)
 {
-    const hid_t attribute = open_scalar(results->file, "created", results->string_type);
+    const hid_t attribute = results_open_scalar(results->file, "created", results->string_type);
     char *text = NULL;
     if (attribute >= 0 && H5Aread(attribute, results->string_type, &text) >= 0 && text != NULL &&
         !is_time(text)) {
@@ -140,7 +141,7 @@ static void check_time(const struct results_file *results, struct findings *find
 static bool check_exponent(hid_t dataset, const char *name, int32_t *exponent,
                            struct findings *findings)
 {
-    const hid_t attribute = open_scalar(dataset, "exponent", H5T_STD_I32LE);
+    const hid_t attribute = results_open_scalar(dataset, "exponent", H5T_STD_I32LE);
     bool good = attribute >= 0 && H5Aread(attribute, H5T_NATIVE_INT32, exponent) >= 0;
     if (!good) {
         findings_add(findings, FINDING_ATTRIBUTE,
@@ -159,19 +160,26 @@ static bool check_exponent(hid_t dataset, const char *name, int32_t *exponent,
 
 /* ---- datasets ---- */
 
-static bool is_hard_link(hid_t file, const char *name)
+bool results_is_own(const struct results_file *results, const char *name)
 {
     H5L_info_t link;
-    return H5Lexists(file, name, H5P_DEFAULT) > 0 &&
-           H5Lget_info(file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD;
+    return H5Lexists(results->file, name, H5P_DEFAULT) > 0 &&
+           H5Lget_info(results->file, name, &link, H5P_DEFAULT) >= 0 && link.type == H5L_TYPE_HARD;
 }
 
-/* A dataset that is really in this file, open; negative with a finding. */
-static hid_t open_own(const struct results_file *results, const char *name,
-                      struct findings *findings)
+/* Likewise for the group that a name begins with, if it does. */
+static bool group_is_own(const struct results_file *results, const char *name)
 {
-    const bool in_group = strncmp(name, "exact/", 6) == 0;
-    if ((in_group && !is_hard_link(results->file, "exact")) || !is_hard_link(results->file, name)) {
+    char group[32];
+    const size_t n_bytes = strcspn(name, "/");
+    (void)snprintf(group, sizeof group, "%.*s", (int)n_bytes, name);
+    return name[n_bytes] == '\0' || results_is_own(results, group);
+}
+
+hid_t results_open_own(const struct results_file *results, const char *name,
+                       struct findings *findings)
+{
+    if (!group_is_own(results, name) || !results_is_own(results, name)) {
         findings_add(findings, FINDING_DATASET, "the dataset %s is missing, or only a link", name);
         return H5I_INVALID_HID;
     }
@@ -313,7 +321,7 @@ static void check_scales(const struct results_file *results, const struct schema
 static bool check_dataset(struct results_file *results, const struct schema_dataset *row,
                           struct findings *findings)
 {
-    const hid_t dataset = open_own(results, row->name, findings);
+    const hid_t dataset = results_open_own(results, row->name, findings);
     if (dataset < 0) {
         return false;
     }
@@ -371,7 +379,8 @@ static herr_t look_at(hid_t group, const char *name, const H5O_info_t *info, voi
 {
     (void)group;
     struct visit *visit = context;
-    if (info->type == H5O_TYPE_DATASET && schema_find(name) == NULL) {
+    if (info->type == H5O_TYPE_DATASET && schema_find(name) == NULL &&
+        strcmp(name, PART_RECORDS) != 0) {
         char shown[128];
         llmfp_escape(shown, sizeof shown, name, strlen(name));
         findings_add(visit->findings, FINDING_DATASET, "the dataset %s is not in the schema",
@@ -397,7 +406,7 @@ bool results_check_structure(struct results_file *results, struct findings *find
     check_root_text(results, "generator", NULL, findings);
     check_root_text(results, "created", NULL, findings);
     check_time(results, findings);
-    good = findings->n[FINDING_ATTRIBUTE] == 0;
+    good = part_group_check(results, findings) && findings->n[FINDING_ATTRIBUTE] == 0;
     for (size_t i = 0; i < schema_n_datasets; i++) {
         good = check_dataset(results, &schema_datasets[i], findings) && good;
     }

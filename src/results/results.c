@@ -10,14 +10,15 @@
 #include <unistd.h>
 
 #include "hdf5_error.h"
+#include "part_group.h"
 #include "schema.h"
 #include "survey.h"
 #include "writer.h"
 
 /* Local, rank 0. The file with its structure, and room for everything on the disk. */
 static enum llmfp_status create(const struct llmfp_results_request *request,
-                                const struct survey *survey, const char *path,
-                                struct llmfp_error *error)
+                                const struct survey *survey, const struct llmfp_buffer *slices,
+                                const char *path, struct llmfp_error *error)
 {
     const struct schema_content content = {
         .length = {[AXIS_MODEL] = survey->n_models,
@@ -32,10 +33,34 @@ static enum llmfp_status create(const struct llmfp_results_request *request,
         .square_exponent = survey->square_exponent,
         .generator = request->generator,
         .created = request->created,
+        .split = request->split,
+        .slices = slices,
         .models = survey->models,
         .roles = survey->roles,
     };
     return schema_create(path, &content, error);
+}
+
+/* Local, rank 0. The packed records of the checkpoints of which there is a slice only. */
+static enum llmfp_status pack_slices(const struct survey *survey, struct llmfp_buffer *slices,
+                                     struct llmfp_error *error)
+{
+    struct llmfp_buffer bytes = {0};
+    enum llmfp_status status = LLMFP_OK;
+    uint32_t n = 0;
+    part_records_begin(slices);
+    for (size_t i = 0; status == LLMFP_OK && i < survey->n_models; i++) {
+        if (survey->models[i].part.n > 0) {
+            status = llmfp_journal_read_bytes(&survey->journal, &survey->places[i], &bytes, error);
+            part_records_add(slices, &bytes);
+            n++;
+        }
+    }
+    part_records_end(slices, n);
+    llmfp_buffer_clear(&bytes);
+    return status == LLMFP_OK && slices->failed
+               ? llmfp_fail_memory(error, slices->size_bytes, "parts of checkpoints")
+               : status;
 }
 
 static enum llmfp_status fail_system(struct llmfp_error *error, const char *path, const char *what)
@@ -100,13 +125,14 @@ static uint64_t most_bytes(const struct survey *survey)
 /* Local, rank 0. Find out whether there is room, before HDF5 does: it cannot close a file
  * whose last bytes do not fit. */
 static enum llmfp_status check_room(const char *path, const struct survey *survey,
-                                    struct llmfp_error *error)
+                                    uint64_t slices_bytes, struct llmfp_error *error)
 {
     const int descriptor = open(path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (descriptor < 0) {
         return fail_system(error, path, "make the new results file");
     }
-    const enum llmfp_status status = set_aside(descriptor, path, most_bytes(survey), error);
+    const enum llmfp_status status =
+        set_aside(descriptor, path, most_bytes(survey) + slices_bytes, error);
     close(descriptor);
     return status;
 }
@@ -151,6 +177,26 @@ static enum llmfp_status put_in_place(const char *made, const char *output,
     return status;
 }
 
+/* Local, rank 0. The new file, to be filled. */
+static enum llmfp_status prepare(const struct llmfp_results_request *request,
+                                 const struct survey *survey, const char *path,
+                                 struct llmfp_error *error)
+{
+    struct llmfp_buffer slices = {0};
+    enum llmfp_status status = pack_slices(survey, &slices, error);
+    if (status == LLMFP_OK) {
+        status = check_room(path, survey, slices.size_bytes, error);
+    }
+    if (status == LLMFP_OK) {
+        status = create(request, survey, &slices, path, error);
+    }
+    if (status == LLMFP_OK) {
+        status = reserve(path, error);
+    }
+    llmfp_buffer_clear(&slices);
+    return status;
+}
+
 /* Collective. Everything but the last step. */
 static enum llmfp_status write_file(const struct llmfp_communicator *communicator,
                                     const struct llmfp_results_request *request, const char *path,
@@ -161,13 +207,7 @@ static enum llmfp_status write_file(const struct llmfp_communicator *communicato
     enum llmfp_status status = survey_make(communicator, request, &survey, error);
     if (status == LLMFP_OK) {
         if (communicator->rank == 0) {
-            status = check_room(path, &survey, error);
-            if (status == LLMFP_OK) {
-                status = create(request, &survey, path, error);
-            }
-            if (status == LLMFP_OK) {
-                status = reserve(path, error);
-            }
+            status = prepare(request, &survey, path, error);
         }
         status = llmfp_agree(communicator, status, error);
     }

@@ -9,6 +9,7 @@
 #include "hdf5_error.h"
 #include "llmfp/results.h"
 #include "llmfp/roles.h"
+#include "part_group.h"
 #include "schema_table.h"
 
 /* HDF5 objects while the file is made. `path` is for messages. */
@@ -318,7 +319,8 @@ static enum llmfp_status make_root_attributes(struct maker *maker)
         const char *value;
     } attributes[] = {
         {"schema", LLMFP_SCHEMA},
-        {"schema_version", LLMFP_SCHEMA_VERSION},
+        {"schema_version",
+         maker->content->split.n > 0 ? LLMFP_SCHEMA_VERSION : LLMFP_SCHEMA_VERSION_WHOLE},
         {"generator", maker->content->generator},
         {"created", maker->content->created},
     };
@@ -374,6 +376,11 @@ static enum llmfp_status make_everything(struct maker *maker)
     }
     if (status == LLMFP_OK) {
         status = make_exponent(maker, "exact/sum_squares", maker->content->square_exponent);
+    }
+    if (status == LLMFP_OK && maker->content->split.n > 0 &&
+        !part_group_make(maker->file, maker->string_type, &maker->content->split,
+                         maker->content->slices)) {
+        status = fail(maker, "create the group of a part");
     }
     return status;
 }

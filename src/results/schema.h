@@ -7,6 +7,7 @@
 
 #include "llmfp/error.h"
 #include "llmfp/record.h"
+#include "llmfp/split.h"
 #include "schema_table.h"
 
 struct schema_content {
@@ -15,6 +16,8 @@ struct schema_content {
     int32_t square_exponent;
     const char *generator;
     const char *created;
+    struct llmfp_split split;
+    const struct llmfp_buffer *slices; /* packed, for a part of a split scan (part_group.h) */
     const struct llmfp_record *models; /* [length[AXIS_MODEL]], cells not looked at */
     const char *const *roles;          /* [length[AXIS_ROLE]] */
 };

@@ -2,7 +2,9 @@
  * layers and limbs. Of the cells only the curves stay in memory: 8 bytes a cell. */
 #include "survey.h"
 
+#include <inttypes.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -100,6 +102,38 @@ static bool note_curve_value(struct survey *survey, struct findings *findings, u
     return true;
 }
 
+/* What a results file says of a checkpoint of which it has a slice only: no numbers, which
+ * would be those of no checkpoint. */
+static bool hide_slice(struct llmfp_record *record)
+{
+    char text[LLMFP_ERROR_TEXT_BYTES];
+    const struct llmfp_record_part *part = &record->part;
+    record->n_cells = 0;
+    if (record->failed) {
+        return true;
+    }
+    (void)snprintf(text, sizeof text,
+                   "part %" PRIu32 " of %" PRIu32 " of a scan: bytes %" PRIu64 " to %" PRIu64
+                   " of %" PRIu64 "; llmfp-scan --merge joins the parts",
+                   part->number, part->n, part->low, part->high, part->stream_bytes);
+    record->failed = true;
+    record->source_digest = "";
+    record->message = llmfp_arena_string(&record->arena, text, strlen(text));
+    return record->message != NULL;
+}
+
+enum llmfp_status survey_read(const struct survey *survey, size_t model,
+                              struct llmfp_record *record, struct llmfp_error *error)
+{
+    const enum llmfp_status status =
+        llmfp_journal_read(&survey->journal, &survey->places[model], record, error);
+    if (status == LLMFP_OK && record->part.n > 0 && !hide_slice(record)) {
+        llmfp_record_clear(record);
+        return no_memory(error);
+    }
+    return status;
+}
+
 static enum llmfp_status survey_record(struct survey *survey, struct findings *findings,
                                        struct llmfp_record *record, struct llmfp_error *error)
 {
@@ -139,8 +173,7 @@ static enum llmfp_status read_own(struct survey *survey, size_t n, struct findin
             return llmfp_fail(error, LLMFP_INTERRUPTED, "interrupted by a signal");
         }
         struct llmfp_record record = {0};
-        enum llmfp_status status = llmfp_journal_read(
-            &survey->journal, &survey->places[survey->first + survey->n], &record, error);
+        enum llmfp_status status = survey_read(survey, survey->first + survey->n, &record, error);
         if (status != LLMFP_OK) {
             return status;
         }

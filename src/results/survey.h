@@ -49,6 +49,11 @@ enum llmfp_status survey_make(const struct llmfp_communicator *communicator,
                               const struct llmfp_results_request *request, struct survey *survey,
                               struct llmfp_error *error) LLMFP_MUST_CHECK;
 
+/* Local. A model's record, as the results file shows it. Errors: LLMFP_FATAL.       */
+enum llmfp_status survey_read(const struct survey *survey, size_t model,
+                              struct llmfp_record *record,
+                              struct llmfp_error *error) LLMFP_MUST_CHECK;
+
 void survey_clear(struct survey *survey);
 
 #endif

@@ -20,7 +20,7 @@ void verify_place(const struct verifier *verifier, size_t model, size_t role, si
 static enum llmfp_status check_values(struct verifier *verifier)
 {
     static enum llmfp_status (*const steps[])(struct verifier *) = {verify_labels, verify_cells,
-                                                                    verify_models};
+                                                                    verify_models, verify_slices};
     enum llmfp_status status = LLMFP_OK;
     for (size_t i = 0; status == LLMFP_OK && i < sizeof steps / sizeof steps[0]; i++) {
         status = steps[i](verifier);

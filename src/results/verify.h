@@ -29,6 +29,9 @@ enum llmfp_status verify_cells(struct verifier *verifier) LLMFP_MUST_CHECK;
 /* What is one value a model. After verify_cells. */
 enum llmfp_status verify_models(struct verifier *verifier) LLMFP_MUST_CHECK;
 
+/* Of a part of a split scan: the records of checkpoints that it has a slice of. */
+enum llmfp_status verify_slices(struct verifier *verifier) LLMFP_MUST_CHECK;
+
 /* correlation and correlation_qkvo from std. */
 enum llmfp_status verify_correlations(struct verifier *verifier) LLMFP_MUST_CHECK;
 

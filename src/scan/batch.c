@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "batch_exchange.h"
+#include "headers.h"
 #include "llmfp/quantised.h"
 #include "mix.h"
 
@@ -55,15 +57,6 @@ static void pack_failure(struct llmfp_buffer *buffer, size_t checkpoint, const c
 {
     llmfp_buffer_put_u32(buffer, (uint32_t)checkpoint);
     llmfp_buffer_put_string(buffer, text);
-}
-
-/* Bytes that were packed by another rank of this same program and do not unpack: the
- * memory ran out, or the program is wrong. */
-static enum llmfp_status bad_exchange(struct llmfp_error *error)
-{
-    return llmfp_fail(error, LLMFP_FATAL,
-                      "bytes from another rank cannot be read; are all ranks of one build, and is "
-                      "there enough memory?");
 }
 
 enum llmfp_status llmfp_batch_agree_failures(const struct llmfp_communicator *communicator,
@@ -150,35 +143,6 @@ static enum llmfp_status unpack_located(struct llmfp_batch *batch, struct llmfp_
     return status;
 }
 
-/* Exchange packed bytes; hand every other rank's part to `unpack`. */
-static enum llmfp_status exchange_and_unpack(
-    const struct llmfp_communicator *communicator, struct llmfp_batch *batch,
-    const struct llmfp_buffer *packed,
-    enum llmfp_status (*unpack)(struct llmfp_batch *, struct llmfp_cursor *, struct llmfp_error *),
-    struct llmfp_error *error)
-{
-    struct llmfp_buffer all = {0};
-    uint64_t *offsets = calloc((size_t)communicator->size + 1, sizeof *offsets);
-    enum llmfp_status status = LLMFP_OK;
-    if (offsets == NULL) {
-        status = llmfp_fail_memory(error, (size_t)communicator->size * 8, "an exchange");
-    }
-    status = llmfp_agree(communicator, status, error);
-    if (status == LLMFP_OK) {
-        status = llmfp_exchange(communicator, packed, &all, offsets, error);
-    }
-    for (int rank = 0; status == LLMFP_OK && rank < communicator->size; rank++) {
-        if (rank != communicator->rank) {
-            struct llmfp_cursor cursor = llmfp_cursor_over(
-                all.bytes + offsets[rank], (size_t)(offsets[rank + 1] - offsets[rank]));
-            status = unpack(batch, &cursor, error);
-        }
-    }
-    free(offsets);
-    llmfp_buffer_clear(&all);
-    return status;
-}
-
 enum llmfp_status llmfp_batch_locate(const struct llmfp_communicator *communicator,
                                      const struct llmfp_manifest *manifest, const size_t *numbers,
                                      size_t n, struct llmfp_batch *batch, struct llmfp_error *error)
@@ -220,102 +184,6 @@ void llmfp_batch_choose(struct llmfp_batch *batch, int n_ranks)
 }
 
 /* ---- headers ---- */
-
-static enum llmfp_status add_files(struct llmfp_batch *batch, struct llmfp_error *error)
-{
-    for (size_t i = 0; i < batch->n; i++) {
-        struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
-        for (size_t f = 0; !checkpoint->failed && f < checkpoint->files.n_files; f++) {
-            const enum llmfp_status status =
-                llmfp_catalog_add_file(&checkpoint->catalog, &checkpoint->files.files[f], error);
-            if (status != LLMFP_OK) {
-                return status;
-            }
-        }
-    }
-    return LLMFP_OK;
-}
-
-/* Of several bad files the first one's message counts, whichever rank has read it. */
-static void fail_header(struct llmfp_batch_checkpoint *checkpoint, uint32_t file, const char *text)
-{
-    if (!checkpoint->failed || file < checkpoint->failed_file) {
-        checkpoint->failed = false;
-        checkpoint->failed_file = file;
-        llmfp_batch_fail(checkpoint, text);
-    }
-}
-
-static enum llmfp_status read_one(struct llmfp_batch_checkpoint *checkpoint, size_t number,
-                                  uint32_t file, struct llmfp_buffer *packed,
-                                  struct llmfp_error *error)
-{
-    const size_t first = checkpoint->catalog.n_tensors;
-    struct llmfp_error why = {LLMFP_OK, ""};
-    const enum llmfp_status status =
-        llmfp_checkpoint_header(checkpoint->files.format, &checkpoint->catalog, file, &why);
-    if (status == LLMFP_FATAL) {
-        *error = why;
-        return status;
-    }
-    llmfp_buffer_put_u32(packed, (uint32_t)number);
-    llmfp_buffer_put_u32(packed, file);
-    llmfp_buffer_put_u32(packed, status == LLMFP_OK ? LOCATED : NOT_LOCATED);
-    if (status == LLMFP_OK) {
-        llmfp_buffer_put_u64(packed, checkpoint->catalog.files[file].digest);
-        llmfp_catalog_pack_tensors(&checkpoint->catalog, first, packed);
-    } else {
-        llmfp_buffer_put_string(packed, why.text);
-        fail_header(checkpoint, file, why.text);
-    }
-    return LLMFP_OK;
-}
-
-/* Every size-th file of the batch is this rank's. */
-static enum llmfp_status read_mine(const struct llmfp_communicator *communicator,
-                                   struct llmfp_batch *batch, struct llmfp_buffer *packed,
-                                   struct llmfp_error *error)
-{
-    size_t turn = 0;
-    for (size_t i = 0; i < batch->n; i++) {
-        struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
-        const size_t n_files = checkpoint->catalog.n_files;
-        for (uint32_t f = 0; f < n_files; f++, turn++) {
-            if (turn % (size_t)communicator->size != (size_t)communicator->rank ||
-                checkpoint->failed) {
-                continue;
-            }
-            const enum llmfp_status status = read_one(checkpoint, i, f, packed, error);
-            if (status != LLMFP_OK) {
-                return status;
-            }
-        }
-    }
-    return LLMFP_OK;
-}
-
-static enum llmfp_status unpack_headers(struct llmfp_batch *batch, struct llmfp_cursor *cursor,
-                                        struct llmfp_error *error)
-{
-    struct llmfp_arena texts = {0};
-    enum llmfp_status status = LLMFP_OK;
-    while (status == LLMFP_OK && cursor->offset_bytes < cursor->size_bytes) {
-        const uint32_t i = llmfp_cursor_u32(cursor);
-        const uint32_t file = llmfp_cursor_u32(cursor);
-        const uint32_t kind = llmfp_cursor_u32(cursor);
-        if (i >= batch->n || file >= batch->checkpoints[i].catalog.n_files) {
-            status = bad_exchange(error);
-        } else if (kind == LOCATED) {
-            batch->checkpoints[i].catalog.files[file].digest = llmfp_cursor_u64(cursor);
-            status = llmfp_catalog_unpack_tensors(&batch->checkpoints[i].catalog, cursor, error);
-        } else {
-            const char *text = llmfp_cursor_string(cursor, &texts);
-            fail_header(&batch->checkpoints[i], file, text == NULL ? "" : text);
-        }
-    }
-    llmfp_arena_clear(&texts);
-    return status;
-}
 
 static uint64_t mix_name(uint64_t digest, const char *path)
 {
@@ -443,17 +311,7 @@ static enum llmfp_status assemble_quantised(const struct llmfp_communicator *com
 enum llmfp_status llmfp_batch_headers(const struct llmfp_communicator *communicator,
                                       struct llmfp_batch *batch, struct llmfp_error *error)
 {
-    struct llmfp_buffer packed = {0};
-    enum llmfp_status status = add_files(batch, error);
-    if (status == LLMFP_OK) {
-        status = read_mine(communicator, batch, &packed, error);
-    }
-    status = llmfp_agree(communicator, status, error);
-    if (status == LLMFP_OK) {
-        status = exchange_and_unpack(communicator, batch, &packed, unpack_headers, error);
-        status = llmfp_agree(communicator, status, error);
-    }
-    llmfp_buffer_clear(&packed);
+    enum llmfp_status status = read_headers(communicator, batch, error);
     if (status == LLMFP_OK) {
         status = finish_catalogs(batch, error);
         status = llmfp_agree(communicator, status, error);

@@ -97,6 +97,24 @@ static void describe(struct llmfp_record *record, const struct llmfp_batch_check
     record->source_digest = digest;
 }
 
+/* What of a split scan's checkpoint this part has scanned, if that is not all. */
+static void note_part(struct llmfp_record *record, const struct llmfp_split *split,
+                      const struct llmfp_slice *slice, const struct llmfp_plan *plan,
+                      uint32_t checkpoint)
+{
+    if (slice->low == 0 && slice->high == slice->of) {
+        return;
+    }
+    record->part = (struct llmfp_record_part){.number = split->number, .n = split->n};
+    if (!record->failed) {
+        const struct llmfp_plan_part part = llmfp_plan_part_of(plan, checkpoint);
+        record->part.stream_bytes = part.high - part.low;
+        record->part.low = llmfp_slice_low(slice, record->part.stream_bytes);
+        record->part.high = llmfp_slice_high(slice, record->part.stream_bytes);
+        record->part.plan = llmfp_plan_digest(plan, &part);
+    }
+}
+
 /* A cell of the record, over the reduced values. Limbs are borrowed from them. */
 static void fill_cell(struct llmfp_record_cell *cell, const struct llmfp_plan *plan,
                       const struct llmfp_plan_cell *planned, int64_t *additive, int64_t *extreme)
@@ -123,6 +141,8 @@ static size_t cells_of(const struct llmfp_plan *plan, size_t first, uint32_t che
 
 /* Pack the records of this rank's checkpoints, in order. */
 static enum llmfp_status make_records(const struct llmfp_communicator *communicator,
+                                      const struct llmfp_split *split,
+                                      const struct llmfp_scan_entry *entries,
                                       const struct llmfp_batch *batch,
                                       const struct llmfp_plan *plan, struct owned *owned,
                                       struct llmfp_buffer *frames, struct llmfp_error *error)
@@ -138,6 +158,7 @@ static enum llmfp_status make_records(const struct llmfp_communicator *communica
         char digest[17];
         const size_t n_cells = cells_of(plan, cell, i);
         describe(&record, &batch->checkpoints[i], digest);
+        note_part(&record, split, &entries[batch->checkpoints[i].number].slice, plan, i);
         record.cells = calloc(n_cells + 1, sizeof *record.cells);
         if (record.cells == NULL) {
             return llmfp_fail_memory(error, n_cells * sizeof *record.cells, "a record");
@@ -179,10 +200,10 @@ static enum llmfp_status append_records(const struct llmfp_batch *batch,
 }
 
 enum llmfp_status finish_batch(const struct llmfp_communicator *communicator,
-                               struct llmfp_batch *batch, const struct llmfp_plan *plan,
-                               struct stream *stream, struct llmfp_scan_entry *entries,
-                               struct llmfp_journal *journal, struct llmfp_scan_timings *timings,
-                               struct llmfp_error *error)
+                               const struct llmfp_split *split, struct llmfp_batch *batch,
+                               const struct llmfp_plan *plan, struct stream *stream,
+                               struct llmfp_scan_entry *entries, struct llmfp_journal *journal,
+                               struct llmfp_scan_timings *timings, struct llmfp_error *error)
 {
     struct owned owned = {0};
     struct llmfp_buffer frames = {0};
@@ -192,7 +213,7 @@ enum llmfp_status finish_batch(const struct llmfp_communicator *communicator,
     timings->reduce_s += MPI_Wtime() - start_s;
     start_s = MPI_Wtime();
     if (status == LLMFP_OK) {
-        status = make_records(communicator, batch, plan, &owned, &frames, error);
+        status = make_records(communicator, split, entries, batch, plan, &owned, &frames, error);
         status = llmfp_agree(communicator, status, error);
     }
     if (status == LLMFP_OK) {

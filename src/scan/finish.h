@@ -7,12 +7,13 @@
 #include "llmfp/scan.h"
 #include "stream.h"
 
-/* Collective. Sum the moments to the rank that owns each checkpoint (MPI_SUM and
+/* Collective. `split` says which part of a scan this is. Sum the moments to the rank that owns each checkpoint (MPI_SUM and
  * MPI_MAX on int64 are exact), make the records there, and append all of them to rank
  * 0's journal. On rank 0 the entries get their places; `done` and `failed` are set on
  * every rank.
  * Errors, the same on every rank: LLMFP_FATAL.                                     */
 enum llmfp_status finish_batch(const struct llmfp_communicator *communicator,
+                               const struct llmfp_split *split,
                                struct llmfp_batch *batch, const struct llmfp_plan *plan,
                                struct stream *stream, struct llmfp_scan_entry *entries,
                                struct llmfp_journal *journal, struct llmfp_scan_timings *timings,

@@ -19,8 +19,9 @@ static bool sum_fits(const struct llmfp_sum *sum, int32_t exponent, uint32_t n_l
 
 /* Whether a partial belongs to what is about to be scanned, and its sums have room. */
 static bool is_usable(const struct saving *saving, size_t checkpoint,
-                      const struct llmfp_partial *partial)
+                      const struct llmfp_partial *partial, const struct llmfp_coverage *left_out)
 {
+    const uint64_t low = saving->parts[checkpoint].low;
     if (!llmfp_partial_same_source(&partial->source, &saving->sources[checkpoint])) {
         return false;
     }
@@ -33,19 +34,26 @@ static bool is_usable(const struct saving *saving, size_t checkpoint,
             return false;
         }
     }
+    for (size_t i = 0; i < partial->coverage.n; i++) {
+        const struct llmfp_range *range = &partial->coverage.ranges[i];
+        if (llmfp_coverage_overlaps(left_out, low + range->low, low + range->high)) {
+            return false;
+        }
+    }
     return true;
 }
 
 /* Rank 0: what is there for a checkpoint, and its ranges into `ranges`. */
 static void look_for(struct saving *saving, size_t checkpoint,
-                     const struct llmfp_scan_listener *listener, struct llmfp_buffer *ranges)
+                     const struct llmfp_scan_listener *listener,
+                     const struct llmfp_coverage *left_out, struct llmfp_buffer *ranges)
 {
     const char *label = saving->sources[checkpoint].label;
     struct llmfp_partial *partial = llmfp_partials_find(saving->settings->partials, label);
     if (partial == NULL) {
         return;
     }
-    if (!is_usable(saving, checkpoint, partial)) {
+    if (!is_usable(saving, checkpoint, partial, left_out)) {
         listener->checkpoint_note(listener->context, label,
                                   "has changed since a part of it was scanned; it is scanned anew");
         return;
@@ -92,7 +100,7 @@ enum llmfp_status saving_begin(struct saving *saving, const struct llmfp_batch *
     saving->saved_bytes = 0;
     for (size_t i = 0; rank == 0 && i < batch->n; i++) {
         if (!batch->checkpoints[i].failed && saving->settings->partials != NULL) {
-            look_for(saving, i, listener, &ranges);
+            look_for(saving, i, listener, done, &ranges);
         }
     }
     enum llmfp_status status = llmfp_broadcast(saving->communicator, &ranges, 0, error);

@@ -23,7 +23,8 @@ struct saving {
 };
 
 /* Collective. Look at a new batch with its plan.
- *   done  [out] what of the plan's stream earlier runs have added up, the same on every rank
+ *   done  in: what is not to be read here; out: and what of the plan's stream earlier runs
+ *         have added up, the same on every rank
  * Errors, the same on every rank: LLMFP_FATAL without memory.                        */
 enum llmfp_status saving_begin(struct saving *saving, const struct llmfp_batch *batch,
                                const struct llmfp_plan *plan,

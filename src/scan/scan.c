@@ -199,18 +199,49 @@ static enum llmfp_status stream_work(struct scan *scan, struct stream *stream,
     return status;
 }
 
+static void count_planned(struct scan *scan, uint64_t size_bytes)
+{
+    scan->planned_bytes += size_bytes;
+    scan->n_planned += scan->batch->n;
+}
+
+/* Local, the same on every rank. Cover what other parts of a split scan read.
+ *   left_out_bytes  out: of the plan's stream                                        */
+static enum llmfp_status leave_out(const struct scan *scan, const struct llmfp_plan *plan,
+                                   struct llmfp_coverage *done, uint64_t *left_out_bytes,
+                                   struct llmfp_error *error)
+{
+    for (uint32_t i = 0; i < scan->batch->n; i++) {
+        const struct llmfp_slice *slice = &scan->entries[scan->batch->checkpoints[i].number].slice;
+        const struct llmfp_plan_part part = llmfp_plan_part_of(plan, i);
+        const uint64_t low = part.low + llmfp_slice_low(slice, part.high - part.low);
+        const uint64_t high = part.low + llmfp_slice_high(slice, part.high - part.low);
+        if (!llmfp_coverage_add(done, part.low, low) ||
+            !llmfp_coverage_add(done, high, part.high)) {
+            return llmfp_fail_memory(error, sizeof *done->ranges, "what other parts scan");
+        }
+    }
+    *left_out_bytes = llmfp_coverage_bytes(done);
+    return LLMFP_OK;
+}
+
 /* Collective. All of a plan: what earlier runs have added up, and what is left. */
 static enum llmfp_status stream_plan(struct scan *scan, const struct llmfp_plan *plan,
                                      struct stream *stream, struct llmfp_error *error)
 {
     struct llmfp_coverage done = {0};
     struct llmfp_work work = {0};
-    enum llmfp_status status =
-        saving_begin(scan->saving, scan->batch, plan, scan->listener, &done, error);
+    uint64_t left_out_bytes = 0;
+    enum llmfp_status status = leave_out(scan, plan, &done, &left_out_bytes, error);
+    status = llmfp_agree(scan->communicator, status, error);
+    if (status == LLMFP_OK) {
+        count_planned(scan, plan->stream_bytes - left_out_bytes);
+        status = saving_begin(scan->saving, scan->batch, plan, scan->listener, &done, error);
+    }
     if (status == LLMFP_OK) {
         status = llmfp_work_make(&work, &done, plan->stream_bytes, error);
         scan->chunk_bytes = choose_chunk(scan, work.size_bytes);
-        scan->done_bytes += plan->stream_bytes - work.size_bytes;
+        scan->done_bytes += plan->stream_bytes - left_out_bytes - work.size_bytes;
         if (status == LLMFP_OK) {
             status = stream_open(stream, plan, &work, scan->batch, scan->chunk_bytes,
                                  scan->settings->io, scan->timings, error);
@@ -274,12 +305,6 @@ static enum llmfp_status strict_error(const struct scan *scan, struct llmfp_erro
     return LLMFP_OK;
 }
 
-static void count_planned(struct scan *scan, const struct llmfp_plan *plan)
-{
-    scan->planned_bytes += plan->stream_bytes;
-    scan->n_planned += scan->batch->n;
-}
-
 /* Collective. Everything from the plan of a batch to its records. */
 static enum llmfp_status scan_batch(struct scan *scan, struct llmfp_error *error)
 {
@@ -293,12 +318,11 @@ static enum llmfp_status scan_batch(struct scan *scan, struct llmfp_error *error
         status = strict_error(scan, error);
     }
     if (status == LLMFP_OK) {
-        count_planned(scan, &plan);
         status = stream_plan(scan, &plan, &stream, error);
     }
     if (status == LLMFP_OK) {
-        status = finish_batch(scan->communicator, scan->batch, &plan, &stream, scan->entries,
-                              scan->journal, scan->timings, error);
+        status = finish_batch(scan->communicator, &scan->settings->split, scan->batch, &plan,
+                              &stream, scan->entries, scan->journal, scan->timings, error);
     }
     if (status == LLMFP_OK) {
         status = strict_error(scan, error);

@@ -52,8 +52,11 @@ enum llmfp_status stream_open(struct stream *stream, const struct llmfp_plan *pl
     stream->extreme = calloc(plan->n_cells * LLMFP_N_EXTREMES + 1, sizeof *stream->extreme);
     stream->moments = calloc(plan->n_cells + 1, sizeof *stream->moments);
     stream->staging = malloc((size_t)STAGING_PARTS * STAGING_BYTES);
+    int threads = MPI_THREAD_SINGLE;
+    MPI_Query_thread(&threads);
     /* A chunk begins at the start of a block, so it may hold almost one block more. */
-    stream->reader = reader_new(chunk_bytes + most_block_bytes(plan), io);
+    stream->reader =
+        reader_new(chunk_bytes + most_block_bytes(plan), io, threads >= MPI_THREAD_FUNNELED);
     if (stream->additive == NULL || stream->extreme == NULL || stream->moments == NULL ||
         stream->staging == NULL || stream->reader == NULL) {
         return llmfp_fail_memory(error,
@@ -216,6 +219,57 @@ static enum llmfp_status note_failure(struct stream *stream, uint32_t checkpoint
     return LLMFP_OK;
 }
 
+/* ---- the groups of a chunk, one after the other ---- */
+
+struct walk {
+    uint64_t chunk;
+    uint64_t offset; /* in the chunk, of the ranges that are left */
+    struct llmfp_range range;
+    bool in_range;
+    struct llmfp_plan_cursor cursor;
+    struct llmfp_plan_piece piece; /* the next one, with has_piece */
+    bool has_piece;
+};
+
+static void next_piece(const struct stream *stream, struct walk *walk)
+{
+    walk->has_piece =
+        walk->in_range && llmfp_plan_next_between(stream->plan, walk->range.low, walk->range.high,
+                                                  &walk->cursor, &walk->piece);
+}
+
+/* The next pieces that are read as one; none when the chunk is at its end. Groups end with
+ * ranges: what lies between has been read before. */
+static void next_group(const struct stream *stream, struct walk *walk, struct group *group)
+{
+    group->n = 0;
+    while (!walk->has_piece) {
+        walk->in_range = llmfp_work_next(stream->work, stream->chunk_bytes, walk->chunk,
+                                         &walk->offset, &walk->range);
+        if (!walk->in_range) {
+            return;
+        }
+        walk->cursor = (struct llmfp_plan_cursor){0};
+        next_piece(stream, walk);
+    }
+    while (walk->has_piece && (group->n == 0 || joins(stream, group, &walk->piece))) {
+        group->pieces[group->n++] = walk->piece;
+        group->end_bytes = walk->piece.offset_bytes + walk->piece.size_bytes;
+        next_piece(stream, walk);
+    }
+}
+
+static void expect_group(struct stream *stream, const struct group *group)
+{
+    if (group->n > 0) {
+        const uint64_t offset_bytes = group->pieces[0].offset_bytes;
+        reader_expect(stream->reader, file_of(stream, &group->pieces[0]), offset_bytes,
+                      group->end_bytes - offset_bytes);
+    }
+}
+
+/* ---- reading and adding ---- */
+
 /* A group and its bytes, as work under the bus guard. */
 struct group_work {
     struct stream *stream;
@@ -233,9 +287,9 @@ static void add_group(void *context)
     }
 }
 
-/* Get the bytes of a group and add them to the moments. */
+/* Get the bytes of a group and add them to the moments, while the next one is read. */
 static enum llmfp_status take_group(struct stream *stream, const struct group *group,
-                                    struct llmfp_error *why)
+                                    const struct group *next, struct llmfp_error *why)
 {
     const struct llmfp_plan_piece *first = &group->pieces[0];
     const struct llmfp_file *file = file_of(stream, first);
@@ -250,6 +304,9 @@ static enum llmfp_status take_group(struct stream *stream, const struct group *g
         status = reader_get(stream->reader, file, first->offset_bytes, size_bytes, &work.bytes,
                             &mapped, why);
     }
+    if (status == LLMFP_OK) {
+        expect_group(stream, next);
+    }
     stream->timings->read_s += MPI_Wtime() - start_s;
     if (status != LLMFP_OK) {
         return status;
@@ -262,58 +319,61 @@ static enum llmfp_status take_group(struct stream *stream, const struct group *g
     return bus_guard_run(add_group, &work) ? LLMFP_OK : reader_lost(file, why);
 }
 
-static enum llmfp_status read_group(struct stream *stream, struct group *group,
-                                    struct llmfp_error *error)
+static enum llmfp_status read_group(struct stream *stream, const struct group *group,
+                                    const struct group *next, struct llmfp_error *error)
 {
-    enum llmfp_status noted = LLMFP_OK;
     const struct llmfp_plan_piece *first = &group->pieces[0];
+    struct llmfp_error why = {LLMFP_OK, ""};
     /* A checkpoint that is known to be bad needs no more reading. */
-    if (group->n > 0 && stream->messages[first->tensor->checkpoint] == NULL) {
-        struct llmfp_error why = {LLMFP_OK, ""};
-        if (take_group(stream, group, &why) != LLMFP_OK) {
-            noted = note_failure(stream, first->tensor->checkpoint, first, &why, error);
-        }
+    if (stream->messages[first->tensor->checkpoint] != NULL ||
+        take_group(stream, group, next, &why) == LLMFP_OK) {
+        return LLMFP_OK;
     }
-    group->n = 0;
-    return noted;
+    return note_failure(stream, first->tensor->checkpoint, first, &why, error);
 }
 
-static enum llmfp_status scan_range(struct stream *stream, const struct llmfp_range *range,
-                                    struct llmfp_error *error)
-{
-    struct llmfp_plan_cursor cursor = {0};
-    struct group group;
-    group.n = 0;
-    struct llmfp_plan_piece piece;
-    while (llmfp_plan_next_between(stream->plan, range->low, range->high, &cursor, &piece)) {
-        if (group.n > 0 && !joins(stream, &group, &piece)) {
-            const enum llmfp_status status = read_group(stream, &group, error);
-            if (status != LLMFP_OK) {
-                return status;
-            }
-        }
-        group.pieces[group.n++] = piece;
-        group.end_bytes = piece.offset_bytes + piece.size_bytes;
-    }
-    return read_group(stream, &group, error);
-}
-
-static enum llmfp_status scan_chunk(struct stream *stream, uint64_t chunk,
-                                    struct llmfp_error *error)
+/* What has been read of a chunk once all of it has. */
+static enum llmfp_status note_done(struct stream *stream, uint64_t chunk, struct llmfp_error *error)
 {
     struct llmfp_range range;
     uint64_t offset = 0;
     while (llmfp_work_next(stream->work, stream->chunk_bytes, chunk, &offset, &range)) {
-        enum llmfp_status status = scan_range(stream, &range, error);
-        if (status == LLMFP_OK && !llmfp_coverage_add(&stream->done, range.low, range.high)) {
-            status = llmfp_fail_memory(error, stream->done.n * sizeof range, "what has been read");
-        }
-        if (status != LLMFP_OK) {
-            stream->torn = true;
-            return status;
+        if (!llmfp_coverage_add(&stream->done, range.low, range.high)) {
+            return llmfp_fail_memory(error, stream->done.n * sizeof range, "what has been read");
         }
     }
     return LLMFP_OK;
+}
+
+/* next_chunk: the chunk that will probably follow, or the same one when none will. */
+static enum llmfp_status scan_chunk(struct stream *stream, uint64_t chunk, uint64_t next_chunk,
+                                    struct llmfp_error *error)
+{
+    struct group groups[2];
+    struct group *group = &groups[0];
+    struct group *next = &groups[1];
+    struct walk walk = {.chunk = chunk};
+    enum llmfp_status status = LLMFP_OK;
+    next_group(stream, &walk, group);
+    while (group->n > 0 && status == LLMFP_OK) {
+        next_group(stream, &walk, next);
+        if (next->n == 0 && next_chunk != chunk) {
+            struct walk following = {.chunk = next_chunk};
+            struct group first;
+            next_group(stream, &following, &first);
+            status = read_group(stream, group, &first, error);
+        } else {
+            status = read_group(stream, group, next, error);
+        }
+        struct group *done = group;
+        group = next;
+        next = done;
+    }
+    if (status == LLMFP_OK) {
+        status = note_done(stream, chunk, error);
+    }
+    stream->torn = status != LLMFP_OK;
+    return status;
 }
 
 enum llmfp_status stream_run(struct stream *stream, struct llmfp_shares *shares,
@@ -328,7 +388,9 @@ enum llmfp_status stream_run(struct stream *stream, struct llmfp_shares *shares,
             llmfp_shares_stop(shares);
             return LLMFP_OK;
         }
-        const enum llmfp_status status = scan_chunk(stream, chunk, error);
+        const bool follows = llmfp_shares_is_own(shares, chunk + 1);
+        const enum llmfp_status status =
+            scan_chunk(stream, chunk, follows ? chunk + 1 : chunk, error);
         if (status != LLMFP_OK) {
             llmfp_shares_stop(shares);
             return status;

@@ -169,7 +169,7 @@ static double best_rate(enum llmfp_encoding_id id, const unsigned char *bytes, u
 static int measure(size_t n_bytes, bool quick)
 {
     static const enum llmfp_encoding_id ids[] = {LLMFP_BF16, LLMFP_F16, LLMFP_F32, LLMFP_F64,
-                                                 LLMFP_F8_E5M2};
+                                                 LLMFP_F8_E5M2, LLMFP_F8_E4M3};
     unsigned char *bytes = malloc(n_bytes);
     unsigned char *copy = malloc(n_bytes);
     if (bytes == NULL || copy == NULL) {

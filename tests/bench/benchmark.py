@@ -1,76 +1,36 @@
 """How fast the scan is, beside what it could be at best and what people use now.
 
-    benchmark.py --scan LLMFP-SCAN --tools FOLDER [--size 2G] [--json FILE] [--folder DIR] [--runs 5]
+    benchmark.py --scan LLMFP-SCAN --tools FOLDER [--size 2G] [--json FILE] [--folder DIR]
+                 [--runs 5] [--encodings BF16,F32,...] [--launcher "mpirun --oversubscribe"]
 
-Makes checkpoints of random normal weights (std 0.02), one per encoding, in DIR, and times:
+Makes checkpoints (data.py), one per encoding, in DIR, and times:
   raw      N processes that read the same bytes with pread and do nothing else
-  scan     llmfp-scan on N ranks, by instruction set, and the part of it that reads and computes
-  cold     the same after the file has been dropped from the page cache, beside dd bs=16M
-  numpy    numpy.std of the tensors (F16, F32, F64), torch torch.std, where they are installed
+  scan     llmfp-scan on N ranks: the part of it that reads and computes; floats also by
+           instruction set; `scan + results`: all but MPI's start and end
+  cold     the same after the file has been dropped from the page cache, beside dd bs=16M (BF16)
+  numpy    numpy.std of the tensors (F16, F32, F64), torch torch.std with N threads, where they
+           are installed
   exact    a plain superaccumulator, element by element (an eighth of the bytes)
-Figures are GB/s (powers of 1000), the best of RUNS. A row's ratio is scan / raw.
-Needs numpy to make the data. Nothing here is a test.
+  start    a scan of a tiny checkpoint on 4 ranks, beside a program that starts and ends MPI
+Each figure is the best of RUNS, and what is compared takes turns: other programs may share the
+machine. GB/s are powers of 1000. Progress goes to standard error, tables for README.md to standard
+output. Needs numpy. Nothing here is a test; scan.benchmark tests that it runs.
 """
 import argparse
 import json
 import os
 import re
-import struct
+import shlex
 import subprocess
 import sys
 import time
 
 import numpy as np
 
-ENCODINGS = ("BF16", "F16", "F32", "F64", "F8_E4M3", "F8_E5M2")
-BYTES = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8, "F8_E4M3": 1, "F8_E5M2": 1}
-ROWS, COLUMNS = 4096, 4096
+import data
 
-
-def encode(name, values):
-    """Random normal values as bytes. FP8 codes are cut from half floats: realistic, not rounded."""
-    if name == "BF16":
-        return (values.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16).tobytes()
-    if name == "F16":
-        return values.astype(np.float16).tobytes()
-    if name == "F32":
-        return values.astype(np.float32).tobytes()
-    if name == "F64":
-        return values.astype(np.float64).tobytes()
-    half = (values * 32).astype(np.float16).view(np.uint16)
-    if name == "F8_E5M2":
-        return (half >> 8).astype(np.uint8).tobytes()
-    sign = (half >> 8) & 0x80
-    exponent = np.clip(((half >> 10) & 31).astype(int) - 8, 0, 14)
-    return (sign | exponent << 3 | ((half >> 7) & 7)).astype(np.uint8).tobytes()
-
-
-def make(folder, name, size):
-    """A checkpoint of about `size` bytes in one encoding; (path, offset of the data, bytes)."""
-    path = os.path.join(folder, name, "model.safetensors")
-    one = ROWS * COLUMNS * BYTES[name]
-    layers = max(1, size // one)
-    header, offset = {}, 0
-    for layer in range(layers):
-        header[f"model.layers.{layer}.mlp.up_proj.weight"] = {
-            "dtype": name, "shape": [ROWS, COLUMNS], "data_offsets": [offset, offset + one]}
-        offset += one
-    text = json.dumps(header).encode()
-    text += b" " * (-len(text) % 8)
-    start = 8 + len(text)
-    if not (os.path.exists(path) and os.path.getsize(path) == start + offset):
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        data = encode(name, np.random.default_rng(7).standard_normal(ROWS * COLUMNS) * 0.02)
-        with open(path, "wb") as file:
-            file.write(struct.pack("<Q", len(text)) + text)
-            for _ in range(layers):
-                file.write(data)
-            os.fsync(file.fileno())
-    return path, start, offset
-
-
-def best(runs, measure):
-    return min(measure() for _ in range(runs))
+RANKS = (1, 2)
+ISAS = ("avx512", "avx2", "neon", "portable")
 
 
 def drop(path):
@@ -81,130 +41,227 @@ def drop(path):
 
 
 def seconds_of(command):
+    """What a tool says that it took."""
     return float(subprocess.run(command, check=True, stdout=subprocess.PIPE,
                                 text=True).stdout.split()[1])
+
+
+def wall_time(work):
+    start = time.monotonic()
+    work()
+    return time.monotonic() - start
 
 
 class Bench:
     def __init__(self, options):
         self.options = options
-        self.tool = lambda name: os.path.join(options.tools, name)
         self.rows = []
+        self.env = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1",
+                        OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
+        self.isas = [isa for isa in ISAS if self.supports(isa)]
 
-    def scan(self, path, ranks, isa=None, io="auto"):
-        """(seconds of reading and computing, of the slowest rank; of the scan and its results)."""
-        folder = os.path.dirname(os.path.dirname(path))
-        manifest = os.path.join(folder, "manifest.txt")
+    def tool(self, name):
+        return os.path.join(self.options.tools, name)
+
+    def best(self, measures, runs=None):
+        """{name: least seconds} of functions that take turns; of tuples, item by item."""
+        found = {}
+        for _ in range(runs or self.options.runs):
+            for name, measure in measures.items():
+                found.setdefault(name, []).append(measure())
+        return {name: tuple(map(min, zip(*each))) if isinstance(each[0], tuple) else min(each)
+                for name, each in found.items()}
+
+    # ---- the program ----
+
+    def scan_command(self, path, ranks):
+        manifest = os.path.join(self.options.folder, "manifest.txt")
         with open(manifest, "w", encoding="utf-8") as file:
             file.write(f'"{path}"\n')
-        env = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
-        if isa:
-            env["LLMFP_ISA"] = isa
-        command = [self.options.scan, "--overwrite", "--progress=none", "--summary=none",
-                   "--timings", f"--io={io}", "-o", os.path.join(folder, "out.h5"), manifest]
-        if ranks > 1:
-            command = ["mpirun", "--oversubscribe", "-n", str(ranks)] + command
-        done = subprocess.run(command, env=env, stderr=subprocess.PIPE, text=True)
+        return self.launch(ranks) + [
+            self.options.scan, "--overwrite", "--progress=none", "--summary=none", "--timings",
+            "-o", os.path.join(self.options.folder, "out.h5"), manifest]
+
+    def launch(self, ranks):
+        return self.options.launcher + ["-n", str(ranks)] if ranks > 1 else []
+
+    def scan(self, path, ranks, isa=None):
+        """(seconds of reading and computing, of the slowest rank; of the scan and its results)."""
+        env = dict(self.env, LLMFP_ISA=isa) if isa else self.env
+        done = subprocess.run(self.scan_command(path, ranks), env=env, stderr=subprocess.PIPE,
+                              stdout=subprocess.DEVNULL, text=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
         most = {line.split()[0]: float(line.split()[3]) for line in done.stderr.splitlines()
-                if re.match(r"(read|compute|total) ", line)}
-        return most["read"] + most["compute"], most["total"]
+                if re.match(r"(stream|total) ", line)}
+        return most["stream"], most["total"]
+
+    def tiny(self):
+        return data.make(os.path.join(self.options.folder, "tiny"), "F8_E4M3", 1).path
+
+    def supports(self, isa):
+        try:
+            self.scan(self.tiny(), 1, isa)
+        except RuntimeError:
+            return False
+        return True
+
+    # ---- results ----
 
     def add(self, what, encoding, ranks, size, seconds, raw=None):
-        rate = size / seconds / 1e9
-        row = {"what": what, "encoding": encoding, "ranks": ranks, "GB/s": round(rate, 3)}
+        rate = size / max(seconds, 1e-6) / 1e9
+        row = {"what": what, "encoding": encoding, "ranks": ranks, "GB/s": round(rate, 4)}
         if raw:
-            row["of raw"] = round(raw / seconds, 3)
+            row["of raw"] = round(raw / max(seconds, 1e-6), 4)
         self.rows.append(row)
-        print(f"{what:<16} {encoding:<8} {ranks:>5} {rate:>9.2f} "
-              f"{row.get('of raw', ''):>7}", flush=True)
+        print(f"{what:<16} {encoding:<10} {ranks:>5} {rate:>9.2f} {row.get('of raw', ''):>7}",
+              file=sys.stderr, flush=True)
 
-    def warm(self, encoding, path, size, isas):
-        runs = self.options.runs
-        for ranks in (1, 2):
-            raw = best(runs, lambda: seconds_of([self.tool("raw_read"), path, str(ranks)]))
-            self.add("raw", encoding, ranks, size, raw)
-            for isa in isas:
-                found = [self.scan(path, ranks, isa) for _ in range(runs)]
-                self.add(f"scan {isa or 'auto'}", encoding, ranks, size,
-                         min(f[0] for f in found), raw)
-                if isa is None:
-                    self.add("scan + results", encoding, ranks, size, min(f[1] for f in found),
-                             raw)
+    def rate(self, what, encoding, ranks=1):
+        """As a cell of a table."""
+        found = [row["GB/s"] for row in self.rows
+                 if (row["what"], row["encoding"], row["ranks"]) == (what, encoding, ranks)]
+        return "" if not found else f"{found[0]:.1f}" if found[0] >= 1 else f"{found[0]:.2f}"
 
-    def cold(self, encoding, path, size):
-        for ranks in (1, 2):
-            def dd():
-                drop(path)
-                start = time.monotonic()
-                part = size // ranks >> 24
-                jobs = [subprocess.Popen(["dd", f"if={path}", "of=/dev/null", "bs=16M",
-                                          f"skip={part * i}", f"count={part}"],
-                                         stderr=subprocess.DEVNULL) for i in range(ranks)]
+    # ---- what is measured ----
+
+    def warm(self, encoding, checkpoint):
+        isas = self.isas if encoding in data.FLOATS else []
+        with open(checkpoint.file, "rb") as file:  # into the page cache
+            while file.read(1 << 24):
+                pass
+        for ranks in RANKS:
+            measures = {"raw": lambda r=ranks: (seconds_of([self.tool("raw_read"), checkpoint.file,
+                                                            str(r)]), 0)}
+            for isa in [None] + isas:
+                measures[f"scan {isa or 'auto'}"] = lambda r=ranks, i=isa: self.scan(
+                    checkpoint.path, r, i)
+            found = self.best(measures)
+            raw = found.pop("raw")[0]
+            self.add("raw", encoding, ranks, checkpoint.size, raw)
+            for what, (stream, total) in found.items():
+                self.add(what, encoding, ranks, checkpoint.size, stream, raw)
+                if what == "scan auto":
+                    self.add("scan + results", encoding, ranks, checkpoint.size, total, raw)
+
+    def cold(self, encoding, checkpoint):
+        def dd(ranks):
+            drop(checkpoint.file)
+            blocks = -(-os.path.getsize(checkpoint.file) // (ranks << 24))
+            commands = [["dd", f"if={checkpoint.file}", "of=/dev/null", "bs=16M",
+                         f"skip={blocks * i}", f"count={blocks}"] for i in range(ranks)]
+
+            def run():
+                jobs = [subprocess.Popen(command, stderr=subprocess.DEVNULL)
+                        for command in commands]
                 for job in jobs:
                     job.wait()
-                return time.monotonic() - start
+            return wall_time(run)
 
-            def scan():
-                drop(path)
-                return self.scan(path, ranks)[0]
-            raw = best(2, dd)
-            self.add("dd cold", encoding, ranks, size, raw)
-            self.add("scan cold", encoding, ranks, size, best(2, scan), raw)
+        def scan(ranks):
+            drop(checkpoint.file)
+            return self.scan(checkpoint.path, ranks)[0]
 
-    def exact(self, encoding, path, start, size):
-        part = size // 8
-        seconds = best(2, lambda: seconds_of([self.tool("superaccumulator"), path, str(start),
-                                              str(part), encoding]))
-        self.add("exact, plain", encoding, 1, part, seconds)
+        for ranks in RANKS:
+            found = self.best({"dd cold": lambda r=ranks: dd(r), "scan cold": lambda r=ranks: scan(r)})
+            self.add("dd cold", encoding, ranks, checkpoint.size, found["dd cold"])
+            self.add("scan cold", encoding, ranks, checkpoint.size, found["scan cold"],
+                     found["dd cold"])
 
-    def libraries(self, encoding, path, start, size):
-        part = min(size, 1 << 29)
-        kinds = {"F16": np.float16, "F32": np.float32, "F64": np.float64}
-        if encoding in kinds:
-            data = np.fromfile(path, kinds[encoding], part // BYTES[encoding], offset=start)
-            begin = time.monotonic()
-            np.std(data, ddof=1)
-            self.add("numpy.std", encoding, 1, part, time.monotonic() - begin)
+    def exact(self, encoding, checkpoint):
+        part = checkpoint.size // 8 // 8 * 8
+        command = [self.tool("superaccumulator"), checkpoint.file, str(checkpoint.start), str(part),
+                   encoding]
+        self.add("exact, plain", encoding, 1, part,
+                 self.best({"": lambda: seconds_of(command)}, 2)[""])
+
+    def numpy(self, encoding, checkpoint):
+        kind = {"F16": np.float16, "F32": np.float32, "F64": np.float64}.get(encoding)
+        if kind is not None:
+            part = min(checkpoint.size, 1 << 29)
+            values = np.fromfile(checkpoint.file, kind, part // np.dtype(kind).itemsize,
+                                 offset=checkpoint.start)
+            self.add("numpy.std", encoding, 1, part,
+                     self.best({"": lambda: wall_time(lambda: np.std(values, ddof=1))}, 2)[""])
+
+    def torch(self, encoding, checkpoint):
         try:
             import torch
         except ImportError:
             return
-        types = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32,
-                 "F64": torch.float64}
-        if encoding in types:
-            torch.set_num_threads(1)
-            raw = np.fromfile(path, np.uint8, part, offset=start)
-            data = torch.frombuffer(raw, dtype=types[encoding])
-            begin = time.monotonic()
-            torch.std(data)
-            self.add("torch.std", encoding, 1, part, time.monotonic() - begin)
+        kind = {"BF16": torch.bfloat16, "F16": torch.float16, "F32": torch.float32,
+                "F64": torch.float64}.get(encoding)
+        if kind is None:
+            return
+        part = min(checkpoint.size, 1 << 29)
+        values = torch.frombuffer(np.fromfile(checkpoint.file, np.uint8, part,
+                                              offset=checkpoint.start), dtype=kind)
+        for threads in RANKS:
+            torch.set_num_threads(threads)
+            try:
+                found = self.best({"": lambda: wall_time(lambda: torch.std(values))}, 2)
+            except RuntimeError as error:  # some versions have no std of F16 on processors
+                print(f"torch.std {encoding}: {error}", file=sys.stderr)
+                return
+            self.add("torch.std", encoding, threads, part, found[""])
+
+    def start(self):
+        """Seconds that a small scan on 4 ranks takes beyond MPI's own start and end."""
+        scan, alone = self.scan_command(self.tiny(), 4), self.launch(4) + [self.tool("mpi_start")]
+
+        def timed(command):
+            return wall_time(lambda: subprocess.run(
+                command, env=self.env, check=True, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL))
+        found = self.best({"scan": lambda: timed(scan), "mpi": lambda: timed(alone)})
+        return {"small scan, 4 ranks, s": round(found["scan"], 3),
+                "MPI alone, s": round(found["mpi"], 3)}
+
+    # ---- all of it ----
 
     def run(self):
-        isas = [None] + [isa for isa in ("avx512", "avx2", "neon", "portable")
-                         if self.supports(isa)]
-        print(f"{'what':<16} {'encoding':<8} {'ranks':>5} {'GB/s':>9} {'of raw':>7}")
+        print(f"{'what':<16} {'encoding':<10} {'ranks':>5} {'GB/s':>9} {'of raw':>7}",
+              file=sys.stderr)
         for encoding in self.options.encodings:
-            path, start, size = make(self.options.folder, encoding, self.options.size)
-            self.warm(encoding, path, size, isas)
+            checkpoint = data.make(self.options.folder, encoding, self.options.size)
+            self.warm(encoding, checkpoint)
             if encoding in ("BF16", "F16", "F32", "F64"):
-                self.exact(encoding, path, start, size)
-            self.libraries(encoding, path, start, size)
+                self.exact(encoding, checkpoint)
+                self.numpy(encoding, checkpoint)
+                self.torch(encoding, checkpoint)
             if encoding == "BF16":
-                self.cold(encoding, path, size)
+                self.cold(encoding, checkpoint)
+        start = self.start()
+        self.print_tables(start)
         if self.options.json:
             with open(self.options.json, "w", encoding="utf-8") as file:
-                json.dump({"rows": self.rows, "size": self.options.size,
+                json.dump({"rows": self.rows, "start": start, "size": self.options.size,
                            "machine": machine()}, file, indent=1)
 
-    def supports(self, isa):
-        path = make(self.options.folder, "F8_E4M3", 1)[0]
-        try:
-            self.scan(path, 1, isa)
-        except RuntimeError:
-            return False
-        return True
+    def print_tables(self, start):
+        def table(head, rows):
+            print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
+            for row in rows:
+                if any(row[1:]):
+                    print("| " + " | ".join(row) + " |")
+            print()
+
+        encodings = self.options.encodings
+        print(f"{machine()['processor']}, {machine()['cores']} cores; "
+              f"{self.options.size / (1 << 30):.3g} GiB of each encoding; GB/s\n")
+        columns = [("raw, 1 process", "raw", 1), ("scan, 1 rank", "scan auto", 1),
+                   ("raw, 2 processes", "raw", 2), ("scan, 2 ranks", "scan auto", 2),
+                   ("exact without windows", "exact, plain", 1), ("numpy.std", "numpy.std", 1),
+                   ("torch.std, 1 thread", "torch.std", 1), ("torch.std, 2 threads", "torch.std", 2)]
+        table(["encoding"] + [head for head, _, _ in columns],
+              [[e] + [self.rate(what, e, ranks) for _, what, ranks in columns] for e in encodings])
+        table(["1 rank, by instruction set"] + self.isas,
+              [[e] + [self.rate(f"scan {isa}", e) for isa in self.isas] for e in encodings])
+        table(["page cache dropped", "dd, 1 process", "scan, 1 rank", "dd, 2 processes",
+               "scan, 2 ranks"],
+              [[e] + [self.rate(what, e, ranks) for ranks in RANKS
+                      for what in ("dd cold", "scan cold")] for e in encodings])
+        print("; ".join(f"{what}: {seconds}" for what, seconds in start.items()))
 
 
 def machine():
@@ -226,9 +283,15 @@ def main():
     parser.add_argument("--folder", default="benchmark-data")
     parser.add_argument("--json")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--encodings", type=lambda text: text.split(","), default=ENCODINGS)
+    parser.add_argument("--encodings", type=lambda text: text.split(","), default=data.ENCODINGS)
+    parser.add_argument("--launcher", type=shlex.split, default="mpirun --oversubscribe")
     options = parser.parse_args()
+    unknown = set(options.encodings) - set(data.ENCODINGS)
+    if unknown:
+        parser.error(f"no encodings {', '.join(sorted(unknown))}; there are "
+                     f"{', '.join(data.ENCODINGS)}")
     options.folder = os.path.abspath(options.folder)
+    os.makedirs(options.folder, exist_ok=True)
     Bench(options).run()
     return 0
 

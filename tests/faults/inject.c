@@ -8,6 +8,7 @@
  *                                      every call from the N-th on. ACTION: `error` (default),
  *                                      `kill` (SIGKILL), `stop` (SIGUSR1, and go on).
  *   LLMFP_FAULT_COUNTS=PREFIX          write PREFIX.RANK at the end: how often each was called
+ *   LLMFP_FAULT_DELAY=SITE:N[,SITE:N]  every call of SITE takes N microseconds more: a slow disk
  *
  * SITE is the name of a function. Others: short_pread (fewer bytes than asked for), end_pread
  * (none, as behind a file's end), short_pwrite.                                          */
@@ -24,6 +25,7 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { MOST_SITES = 128 };
@@ -35,8 +37,11 @@ static struct {
 
 static int this_rank(void)
 {
-    const char *text = getenv("OMPI_COMM_WORLD_RANK");
-    text = text == NULL ? getenv("PMIX_RANK") : text;
+    static const char *const names[] = {"OMPI_COMM_WORLD_RANK", "PMIX_RANK", "PMI_RANK"};
+    const char *text = NULL;
+    for (size_t i = 0; text == NULL && i < sizeof names / sizeof names[0]; i++) {
+        text = getenv(names[i]);
+    }
     return text == NULL ? 0 : (int)strtol(text, NULL, 10);
 }
 
@@ -82,10 +87,26 @@ static bool is_meant(const char *setting, const char *site, long calls, const ch
     return rank == this_rank() && (calls == n || (on && calls > n));
 }
 
-/* Count this call; whether it is to fail. */
+static void delay(const char *site)
+{
+    const char *setting = getenv("LLMFP_FAULT_DELAY");
+    const size_t length = strlen(site);
+    while (setting != NULL && *setting != '\0') {
+        if (strncmp(setting, site, length) == 0 && setting[length] == ':') {
+            const long microseconds = strtol(setting + length + 1, NULL, 10);
+            const struct timespec time = {microseconds / 1000000, microseconds % 1000000 * 1000};
+            (void)nanosleep(&time, NULL);
+        }
+        setting += strcspn(setting, ",");
+        setting += *setting == ',';
+    }
+}
+
+/* Count this call, and delay it; whether it is to fail. */
 static bool fails(const char *site)
 {
     const long calls = count(site);
+    delay(site);
     const char *setting = getenv("LLMFP_FAULT");
     const char *action = "";
     if (setting == NULL || !is_meant(setting, site, calls, &action)) {
@@ -140,6 +161,7 @@ WRAP(int, posix_fallocate, (int descriptor, off_t offset, off_t size), (descript
 WRAP(void *, mmap, (void *at, size_t size, int access, int flags, int descriptor, off_t offset),
      (at, size, access, flags, descriptor, offset), errno = ENODEV;
      return MAP_FAILED)
+WRAP(int, madvise, (void *at, size_t size, int advice), (at, size, advice), SYSTEM(EINVAL))
 WRAP(DIR *, opendir, (const char *path), (path), errno = EACCES; return NULL)
 WRAP(void *, malloc, (size_t size), (size), NO_MEMORY)
 WRAP(void *, calloc, (size_t n, size_t size), (n, size), NO_MEMORY)
@@ -270,30 +292,31 @@ MPI(MPI_Gatherv, comm,
 
 /* ---- MPI-IO, as HDF5 calls it: errors are returned ---- */
 
-#define MPI_IO(name, parameters, arguments)                                                        \
+#define FILE_CALL(name, parameters, arguments)                                                     \
     int name parameters                                                                            \
     {                                                                                              \
         return fails(#name) ? MPI_ERR_IO : P##name arguments;                                      \
     }
 
-MPI_IO(MPI_File_open, (MPI_Comm comm, const char *path, int mode, MPI_Info info, MPI_File *file),
-       (comm, path, mode, info, file))
-MPI_IO(MPI_File_write_at,
-       (MPI_File file, MPI_Offset at, const void *from, int n, MPI_Datatype type, MPI_Status *s),
-       (file, at, from, n, type, s))
-MPI_IO(MPI_File_write_at_all,
-       (MPI_File file, MPI_Offset at, const void *from, int n, MPI_Datatype type, MPI_Status *s),
-       (file, at, from, n, type, s))
-MPI_IO(MPI_File_read_at,
-       (MPI_File file, MPI_Offset at, void *to, int n, MPI_Datatype type, MPI_Status *s),
-       (file, at, to, n, type, s))
-MPI_IO(MPI_File_read_at_all,
-       (MPI_File file, MPI_Offset at, void *to, int n, MPI_Datatype type, MPI_Status *s),
-       (file, at, to, n, type, s))
-MPI_IO(MPI_File_set_view,
-       (MPI_File file, MPI_Offset at, MPI_Datatype a, MPI_Datatype b, const char *how, MPI_Info i),
-       (file, at, a, b, how, i))
-MPI_IO(MPI_File_set_size, (MPI_File file, MPI_Offset size), (file, size))
-MPI_IO(MPI_File_get_size, (MPI_File file, MPI_Offset *size), (file, size))
-MPI_IO(MPI_File_sync, (MPI_File file), (file))
-MPI_IO(MPI_File_close, (MPI_File * file), (file))
+FILE_CALL(MPI_File_open, (MPI_Comm comm, const char *path, int mode, MPI_Info info, MPI_File *file),
+          (comm, path, mode, info, file))
+FILE_CALL(MPI_File_write_at,
+          (MPI_File file, MPI_Offset at, const void *from, int n, MPI_Datatype type, MPI_Status *s),
+          (file, at, from, n, type, s))
+FILE_CALL(MPI_File_write_at_all,
+          (MPI_File file, MPI_Offset at, const void *from, int n, MPI_Datatype type, MPI_Status *s),
+          (file, at, from, n, type, s))
+FILE_CALL(MPI_File_read_at,
+          (MPI_File file, MPI_Offset at, void *to, int n, MPI_Datatype type, MPI_Status *s),
+          (file, at, to, n, type, s))
+FILE_CALL(MPI_File_read_at_all,
+          (MPI_File file, MPI_Offset at, void *to, int n, MPI_Datatype type, MPI_Status *s),
+          (file, at, to, n, type, s))
+FILE_CALL(MPI_File_set_view,
+          (MPI_File file, MPI_Offset at, MPI_Datatype a, MPI_Datatype b, const char *how,
+           MPI_Info i),
+          (file, at, a, b, how, i))
+FILE_CALL(MPI_File_set_size, (MPI_File file, MPI_Offset size), (file, size))
+FILE_CALL(MPI_File_get_size, (MPI_File file, MPI_Offset *size), (file, size))
+FILE_CALL(MPI_File_sync, (MPI_File file), (file))
+FILE_CALL(MPI_File_close, (MPI_File * file), (file))

@@ -62,12 +62,12 @@ static void check_packing(const struct llmfp_catalog *catalog)
     struct llmfp_buffer packed = {0};
     struct llmfp_buffer again = {0};
     struct llmfp_catalog copy = {0};
-    llmfp_catalog_pack_tensors(catalog, 0, &packed);
+    llmfp_catalog_pack_tensors(catalog, 0, catalog->n_tensors, &packed);
     FUZZ_CHECK(!packed.failed);
     struct llmfp_cursor cursor = llmfp_cursor_over(packed.bytes, packed.size_bytes);
     FUZZ_CHECK(llmfp_catalog_unpack_tensors(&copy, &cursor, &error) == LLMFP_OK);
     FUZZ_CHECK(cursor.offset_bytes == packed.size_bytes);
-    llmfp_catalog_pack_tensors(&copy, 0, &again);
+    llmfp_catalog_pack_tensors(&copy, 0, copy.n_tensors, &again);
     FUZZ_CHECK(again.size_bytes == packed.size_bytes);
     FUZZ_CHECK(memcmp(again.bytes, packed.bytes, packed.size_bytes) == 0);
     llmfp_catalog_clear(&copy);

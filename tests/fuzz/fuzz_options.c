@@ -11,6 +11,7 @@ static void check_options(const struct options *options)
     if (options->help || options->version) {
         return;
     }
+    FUZZ_CHECK((options->manifest != NULL) + options->merge + (options->verify != NULL) == 1);
     FUZZ_CHECK(options->output != NULL && options->output[0] != '\0');
     FUZZ_CHECK(options->append + options->overwrite + options->resume <= 1);
     FUZZ_CHECK(!(options->quiet && options->verbose));
@@ -41,6 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const enum llmfp_status status = options_parse(n, words, &options, &error);
     if (status == LLMFP_OK) {
         check_options(&options);
+        options_clear(&options);
     } else {
         fuzz_check_error(status, &error, LLMFP_USAGE, "");
     }

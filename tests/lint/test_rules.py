@@ -24,7 +24,7 @@ PUBLIC = {"error": "base", "buffer": "base", "moments": "numeric", "statistics":
           "curve": "numeric", "encoding": "encoding", "catalog": "format", "checkpoint": "format",
           "configuration": "model", "roles": "model", "manifest": "model", "plan": "plan", "quantised": "quantised",
           "own_rules": "model",
-          "coverage": "plan",
+          "coverage": "plan", "split": "plan",
           "record": "record", "journal": "record", "partial": "record",
           "communicator": "parallel", "shares": "parallel", "io": "base", "isa": "encoding",
           "batch": "scan", "scan": "scan", "results": "results", "verify": "results"}

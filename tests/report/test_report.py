@@ -202,6 +202,36 @@ class Report(harness.Case):
         self.check(done[0].stdout.startswith(b"<!DOCTYPE html>"), "standard output")
         self.equal(done[0].stdout, done[1].stdout, "two pages")
 
+    def test_colours_have_contrast(self):
+        """WCAG 2.1, AA: 4.5 to 1 for text, 3 to 1 for lines and bars; light, dark and on paper."""
+        def luminance(colour):
+            digits = colour[1:] if len(colour) == 7 else "".join(c * 2 for c in colour[1:])
+            parts = [int(digits[i:i + 2], 16) / 255 for i in (0, 2, 4)]
+            linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+            return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+        def contrast(one, other):
+            low, high = sorted((luminance(one), luminance(other)))
+            return (high + 0.05) / (low + 0.05)
+
+        self.equal(round(contrast("#000", "#ffffff"), 6), 21, "the formula")
+        self.check(contrast("#777", "#fff") < 4.5 < contrast("#767676", "#fff"), "the formula at its limit")
+        with open(os.path.join(os.path.dirname(PROGRAM), "llmfp_report", "page.css"), encoding="utf-8") as file:
+            themes = [dict(re.findall(r"--(\w+): (#[0-9a-f]+)", block))
+                      for block in re.findall(r":root \{([^}]*)\}", file.read())]
+        self.equal(len(themes), 3, "light, dark, paper")
+        for theme in themes:
+            self.equal(len([name for name in theme if re.fullmatch(r"c\d", name)]), 8, "colours of curves")
+            for name, colour in theme.items():
+                least = {"paper": 1, "edge": 1, "ink": 7, "soft": 4.5, "link": 4.5}.get(name, 3)
+                found = contrast(colour, theme["paper"])
+                self.check(found >= least, f"--{name} {colour} on {theme['paper']}: {found:.2f}, wanted {least}")
+
+    def test_wide_letters_keep_their_room(self):
+        text, _ = self.report(["W" * 4096, "narrow", "\u4e2d\u6587" * 9], [6] * 3)
+        labels = re.findall(r'<text x="146"[^>]*>', text)
+        self.equal(sum("textLength" in label for label in labels), 2, f"squeezed labels: {labels}")
+
     def refused(self, path, words):
         done = run(path, "-o", self.path("none.html"))
         message = done.stderr.decode()

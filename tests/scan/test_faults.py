@@ -5,7 +5,6 @@ LLMFP_SCAN_FAULTS names the program with faults (option LLMFP_FAULTS; see tests/
 Which call of a site fails is drawn at random, from LLMFP_TEST_SEED, which is printed; with
 LLMFP_SLOW=1 many are tried.
 """
-import hashlib
 import os
 import random
 import shutil
@@ -23,12 +22,7 @@ RANKS = 3
 # Reading: a checkpoint may fail alone (3), and what is read first decides about usage (2).
 READING = ("open", "stat", "fstat", "pread", "end_pread", "opendir")
 # Without these the program goes on.
-HARMLESS = ("short_pread", "short_pwrite", "mmap", "flock")
-
-
-def digest(path):
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
+HARMLESS = ("short_pread", "short_pwrite", "mmap", "madvise", "flock")
 
 
 class Faults(program.ScanCase):
@@ -46,7 +40,7 @@ class Faults(program.ScanCase):
         self.write("manifest.txt", "one\ntwo\nthree\n")
         self.run_plain("-o", "old.h5", "first.txt")
         self.run_plain("-o", "whole.h5", "manifest.txt")
-        self.before = digest(self.path("old.h5"))
+        self.before = harness.digest(self.path("old.h5"))
         self.whole = results.load(self.path("whole.h5"))
         self.n_runs = 0
 
@@ -109,7 +103,7 @@ class Faults(program.ScanCase):
                        f"error lines {tell}")
         if done.status not in (0, 3):
             placed = os.path.exists(self.path("out.h5")) and \
-                digest(self.path("out.h5")) != self.before
+                harness.digest(self.path("out.h5")) != self.before
             if placed:  # the last steps come behind the rename: then it must be the new file
                 self.same_as_whole(done)
         if done.status != 0:

@@ -3,7 +3,6 @@
 The disk is a small tmpfs. Mounting one takes root, or a user namespace, in which this program
 then starts itself again.
 """
-import hashlib
 import os
 import shutil
 import subprocess
@@ -20,11 +19,6 @@ import shapes  # noqa: E402
 KIB = 1024
 # Room beside the old results file: from none to enough for everything.
 ROOM = (0, 4, 8, 16, 24, 40, 64, 100, 140, 180, 240, 320, 2000)
-
-
-def digest(path):
-    with open(path, "rb") as file:
-        return hashlib.sha256(file.read()).hexdigest()
 
 
 class FullDisk(program.ScanCase):
@@ -48,7 +42,7 @@ class FullDisk(program.ScanCase):
         try:
             output = os.path.join(self.disk, "out.h5")
             shutil.copy(self.path("old.h5"), output)
-            before = digest(output)
+            before = harness.digest(output)
             done = program.run(["-o", output, "--overwrite", "--progress=none", "manifest.txt"],
                                ranks, self.folder)
             if done.status == 0:
@@ -56,7 +50,7 @@ class FullDisk(program.ScanCase):
             self.equal(done.status, 1, done.tell())
             self.equal(len(done.errors()), 1, done.tell())
             self.check("out.h5" in done.errors()[0], done.tell())
-            self.equal(digest(output), before, "the old results file has changed")
+            self.equal(harness.digest(output), before, "the old results file has changed")
             self.check(not os.path.exists(output + ".part"), "a part is left behind")
             if os.path.exists(output + ".journal"):
                 self.resumes(output, ranks)

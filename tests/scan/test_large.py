@@ -185,6 +185,48 @@ class VeryLarge(LargeCase):
         def test_deepseek(self):
             """91,000 tensors, 1.3 TB, 163 shards; the scan also reads the output projections."""
             self.large(61, 256, 163, self.ROLES + ",attn.o", DRY_RUN_SECONDS)
+            took = min(self.mapping_seconds() for _ in range(3))
+            print(f"headers parsed and mapped in {took:.2f} s on 2 ranks", flush=True)
+            self.check(took < 1, f"headers parsed and mapped in {took:.2f} s")
+
+        def mapping_seconds(self):
+            """Locating, headers and plan of the large checkpoint, by the slowest rank."""
+            _, done = self.scan(self.path("large.txt"), "--overwrite", "--roles=norm.*",
+                                "--timings", ranks=2)
+            most = dict(re.findall(r"^(\w+) +[\d.]+ +[\d.]+ +([\d.]+)", done.err, re.M))
+            return sum(float(most[phase]) for phase in ("locate", "headers", "plan"))
+
+
+# --- one very large header ------------------------------------------------------------------
+
+class LongHeader(LargeCase):
+    """Nearly the longest header that is allowed: 900,000 tensors of one element."""
+    N_LAYERS, N_EXPERTS = 60, 15000
+
+    def write_header(self):
+        name = "model.layers.%d.mlp.experts.%d.up_proj.weight"
+        entry = '"%s":{"dtype":"BF16","shape":[1],"data_offsets":[%d,%d]}'
+        numbers = ((layer, expert) for expert in range(self.N_EXPERTS)
+                   for layer in range(self.N_LAYERS))
+        text = "{" + ",".join(entry % (name % pair, 2 * i, 2 * i + 2)
+                              for i, pair in enumerate(numbers)) + "}"
+        self.check(99e6 < len(text) < 100e6, f"a header of {len(text)} bytes")
+        os.mkdir(self.path("long"))
+        path = self.path("long", "model.safetensors")
+        checkpoints.write_raw(path, text.encode())
+        os.truncate(path, 8 + len(text) + 2 * self.N_LAYERS * self.N_EXPERTS)
+
+    def test_read(self):
+        self.write_header()
+        manifest = self.write("long.txt", "long\n")
+        for ranks in (None, 3):
+            found, seconds, peak = self.measured(manifest, "--timings", ranks=ranks)
+            print(f"{ranks} ranks: {seconds:.1f} s, {peak / MIB:.0f} MiB", flush=True)
+            role = found.roles.index("mlp.up")
+            self.equal(set(found["count"][0, role, :]), {self.N_EXPERTS})
+            self.check(peak < 300 * MIB, f"{peak / MIB:.0f} MiB")
+            # 1 s when nothing else runs; quadratic ways take minutes.
+            self.check(seconds < 20, f"{seconds:.1f} s")
 
 
 # --- very many small ones -------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 A program fails when a check fails, when none ran, and when a test was skipped.
 """
+import hashlib
 import math
 import os
 import shutil
@@ -19,6 +20,12 @@ _checks = 0
 def double_bits(value):
     """A double as comparable bits; every NaN is the same."""
     return "nan" if math.isnan(value) else struct.pack("<d", value)
+
+
+def digest(path):
+    """Of a file's bytes: whether it is still the same."""
+    with open(path, "rb") as file:
+        return hashlib.sha256(file.read()).hexdigest()
 
 
 class Case(unittest.TestCase):

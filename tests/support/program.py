@@ -1,8 +1,9 @@
 """Runs llmfp-scan, alone or under mpirun, and validates every results file that it makes.
 
 LLMFP_SCAN names the program (default: the newest build/*/src/app/llmfp-scan), LLMFP_MPIRUN the
-launcher (default: mpirun).
+launcher (default: mpirun), which may be Open MPI's or Hydra (MPICH).
 """
+import functools
 import glob
 import os
 import shlex
@@ -51,8 +52,19 @@ def command(args, ranks=None):
     line = [scanner()] + [str(arg) for arg in args]
     if ranks is None:
         return line
-    launcher = shlex.split(os.environ.get("LLMFP_MPIRUN", "mpirun"))
-    return launcher + ["--oversubscribe", "-n", str(ranks)] + line
+    return launcher() + ["-n", str(ranks)] + line
+
+
+def launcher():
+    """The launcher, with what it needs to start more ranks than there are cores."""
+    words = shlex.split(os.environ.get("LLMFP_MPIRUN", "mpirun"))
+    return words + (["--oversubscribe"] if is_open_mpi(words[0]) else [])
+
+
+@functools.lru_cache
+def is_open_mpi(program):
+    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True, timeout=60).stdout
+    return "Open MPI" in said or "OpenRTE" in said
 
 
 def environment(extra=None):
@@ -131,6 +143,16 @@ class ScanCase(harness.Case):
         self.check(done.status == status, f"wanted exit status {status}\n{done.tell()}")
         loaded = results.load(path) if status in (0, 3) and os.path.exists(path) else None
         return loaded, done
+
+    def use_program_with_faults(self):
+        """The program with faults (tests/faults) instead of the usual one, until the test ends."""
+        faulty = os.environ.get("LLMFP_SCAN_FAULTS")
+        self.check(faulty and os.path.exists(faulty),
+                   "LLMFP_SCAN_FAULTS names no program: configure with -DLLMFP_FAULTS=ON")
+        plain = os.environ.get("LLMFP_SCAN")
+        os.environ["LLMFP_SCAN"] = faulty
+        self.addCleanup(lambda: os.environ.pop("LLMFP_SCAN") if plain is None
+                        else os.environ.update(LLMFP_SCAN=plain))
 
     def clean(self, done):
         """A run without trouble says nothing on standard error."""

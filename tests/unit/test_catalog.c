@@ -149,7 +149,7 @@ static void packs_and_unpacks(void)
     struct llmfp_error error = {LLMFP_OK, ""};
     build(&from);
     add_tensor(&to, "there before", 3, 0);
-    llmfp_catalog_pack_tensors(&from, 1, &buffer);
+    llmfp_catalog_pack_tensors(&from, 1, from.n_tensors, &buffer);
     CU_ASSERT_FALSE_FATAL(buffer.failed);
     struct llmfp_cursor cursor = llmfp_cursor_over(buffer.bytes, buffer.size_bytes);
     CU_ASSERT_EQUAL_FATAL(llmfp_catalog_unpack_tensors(&to, &cursor, &error), LLMFP_OK);
@@ -176,7 +176,7 @@ static void packs_and_unpacks(void)
     CU_ASSERT_EQUAL(to.tensors[3].n_elements, 1);
     /* Packing what was unpacked gives the same bytes. */
     struct llmfp_buffer again = {0};
-    llmfp_catalog_pack_tensors(&to, 1, &again);
+    llmfp_catalog_pack_tensors(&to, 1, to.n_tensors, &again);
     CU_ASSERT_EQUAL_FATAL(again.size_bytes, buffer.size_bytes);
     CU_ASSERT_EQUAL(memcmp(again.bytes, buffer.bytes, buffer.size_bytes), 0);
     llmfp_buffer_clear(&again);
@@ -190,7 +190,7 @@ static void packs_nothing(void)
     struct llmfp_catalog catalog = {0};
     struct llmfp_buffer buffer = {0};
     struct llmfp_error error = {LLMFP_OK, ""};
-    llmfp_catalog_pack_tensors(&catalog, 7, &buffer);
+    llmfp_catalog_pack_tensors(&catalog, 7, catalog.n_tensors, &buffer);
     struct llmfp_cursor cursor = llmfp_cursor_over(buffer.bytes, buffer.size_bytes);
     CU_ASSERT_EQUAL(llmfp_catalog_unpack_tensors(&catalog, &cursor, &error), LLMFP_OK);
     CU_ASSERT_EQUAL(catalog.n_tensors, 0);
@@ -204,7 +204,7 @@ static void survives_damage(void)
     struct llmfp_catalog from = {0};
     struct llmfp_buffer buffer = {0};
     build(&from);
-    llmfp_catalog_pack_tensors(&from, 0, &buffer);
+    llmfp_catalog_pack_tensors(&from, 0, from.n_tensors, &buffer);
     for (size_t n = 0; n < buffer.size_bytes; n++) {
         struct llmfp_catalog to = {0};
         struct llmfp_error error = {LLMFP_OK, ""};

@@ -50,6 +50,11 @@ enum class {
     NONFINITE,
     WINDOW_EDGES,
     MOVING,
+    ASYMMETRIC,
+    MOSTLY_POSITIVE,
+    LARGEST_BINADES,
+    EVERY_BINADE,
+    JUMPS,
     N_CLASSES
 };
 
@@ -86,6 +91,17 @@ static double value_of(enum class class, size_t i, size_t n)
         return ldexp(r % 2 == 0 ? 1.0 : -1.9921875, -(int)(r / 2 % 18));
     case MOVING:
         return ldexp(g, -(int)(i * 40 / n));
+    case ASYMMETRIC: /* most positive elements are larger than any negative one */
+        return g > 0 ? g : g * 0x1p-12;
+    case MOSTLY_POSITIVE:
+        return r % 3000 == 0 ? -fabs(g) : r % 7 == 0 ? 0.0 : fabs(g) + 0.5;
+    case LARGEST_BINADES:
+        return ldexp(r % 2 == 0 ? 1.9921875 : -1.5, 127 - (int)(r / 2 % 24));
+    case EVERY_BINADE:
+        return ldexp(r % 2 == 0 ? 1.75 : -1.25, (int)(r / 2 % 2150) - 1100);
+    case JUMPS: /* of magnitude and of sign */
+        return ldexp(fabs(g) + 0.01, (int)(i / 5000 * 7919 % 31) - 20) *
+               (i / 9000 % 2 == 0 ? 1 : -1);
     default:
         return g;
     }
@@ -222,6 +238,19 @@ static void every_pattern(void)
     }
 }
 
+/* Where the environment says so (emulators), a set must be there, and not go untested. */
+static void sets_are_there(void)
+{
+    const char *name = getenv("LLMFP_TEST_ISA");
+    CU_ASSERT_TRUE(llmfp_isa_is_supported(LLMFP_ISA_PORTABLE));
+    if (name != NULL) {
+        struct llmfp_error error = {LLMFP_OK, ""};
+        CU_ASSERT_EQUAL(setenv("LLMFP_ISA", name, 1), 0);
+        CU_ASSERT_EQUAL(llmfp_isa_check(&error), LLMFP_OK);
+        CU_ASSERT_EQUAL(strcmp(llmfp_isa_name(llmfp_isa_chosen()), name), 0);
+    }
+}
+
 static void names_are_checked(void)
 {
     struct llmfp_error error = {LLMFP_OK, ""};
@@ -256,4 +285,5 @@ static void patterns(void)
     with_buffer(every_pattern);
 }
 
-TEST_PROGRAM("kernels", TEST(classes), TEST(tails), TEST(patterns), TEST(names_are_checked))
+TEST_PROGRAM("kernels", TEST(classes), TEST(tails), TEST(patterns), TEST(sets_are_there),
+             TEST(names_are_checked))

@@ -28,6 +28,7 @@ static enum llmfp_status parse(const char *words)
         argv[argc++] = word;
     }
     error = (struct llmfp_error){LLMFP_OK, "untouched"};
+    options_clear(&options);
     return options_parse(argc, argv, &options, &error);
 }
 
@@ -248,10 +249,41 @@ static void refuses_contradictions(void)
     CU_ASSERT(parses("--resume --resume m"));
 }
 
+static void merges_and_parts(void)
+{
+    CU_ASSERT(parses("--merge a b -o c d") && options.merge && options.n_operands == 3);
+    CU_ASSERT_STRING_EQUAL(options.operands[0], "a");
+    CU_ASSERT_STRING_EQUAL(options.operands[2], "d");
+    CU_ASSERT_STRING_EQUAL(options.output, "c");
+    CU_ASSERT_PTR_NULL(options.manifest);
+    CU_ASSERT(parses("a --merge --overwrite") && strcmp(options.output, "llmfp.h5") == 0);
+    CU_ASSERT(fails("--merge", "--merge has nothing to merge"));
+    CU_ASSERT(fails("--merge a _", "MANIFEST is an empty word"));
+    CU_ASSERT(fails("--merge a --resume", "--merge reads results files only"));
+    CU_ASSERT(fails("--merge a --roles x", "--merge reads results files only"));
+    CU_ASSERT(fails("--merge a --part 1/2", "--merge reads results files only"));
+    CU_ASSERT(fails("--merge --verify a", "--verify scans nothing"));
+    CU_ASSERT(parses("--part 2/8 -o x m") && options.part[0] == 2 && options.part[1] == 8);
+    CU_ASSERT(parses("--part=1/1 -o x m") && parses("--part=65536/65536 -o x m --resume"));
+    CU_ASSERT(fails("--part 1/2 m", "--part needs --output"));
+    CU_ASSERT(fails("--part 1/2 -o x m --append", "--part does not go with --append"));
+    CU_ASSERT(fails("--part 1/2 -o x m --dry-run", "--part does not go with --dry-run"));
+    CU_ASSERT(fails("--part 1/2 --verify x", "--verify scans nothing"));
+    static const char *const wrong[] = {
+        "0/2", "3/2",     "1",           "1/",   "/2",  "1/2/3", "1/0",  "1/x",
+        "a/2", "1/65537", "65537/65537", "-1/2", "1-2", "+1/2",  "1/2x", "4294967297/4294967298"};
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        char words[64];
+        snprintf(words, sizeof words, "-o x m --part=%s", wrong[i]);
+        CU_ASSERT(fails(words, "give K/N with 1 <= K <= N"));
+    }
+}
+
 static void help_and_version_win(void)
 {
     CU_ASSERT(parses("--help") && options.help);
-    CU_ASSERT(parses("--append --overwrite a b --help") == false); /* the error came first */
+    CU_ASSERT(parses("a --bogus --help") == false); /* the error came first */
+    CU_ASSERT(parses("--append --overwrite a b --help") && options.help);
     CU_ASSERT(parses("--append --overwrite a --help --bogus") && options.help);
     CU_ASSERT(parses("--version --help") && options.version && !options.help);
 }
@@ -345,6 +377,6 @@ TEST_PROGRAM("options", TEST(defaults_are_those_of_the_contract), TEST(every_fla
              TEST(sizes_are_powers_of_1024), TEST(refuses_other_sizes),
              TEST(standard_input_and_dashes), TEST(refuses_unknown_options),
              TEST(refuses_wrong_values), TEST(refuses_wrong_manifests),
-             TEST(refuses_contradictions), TEST(help_and_version_win),
+             TEST(refuses_contradictions), TEST(merges_and_parts), TEST(help_and_version_win),
              TEST(program_may_have_no_name), TEST(help_fits_a_screen),
              TEST(man_page_and_completion_know_every_option))

@@ -229,7 +229,7 @@ static void packing_keeps_everything(void)
     struct llmfp_catalog copy = {0};
     struct llmfp_buffer packed = {0};
     CU_ASSERT_EQUAL(llmfp_catalog_add_tensor(&catalog, &tensor, NULL), LLMFP_OK);
-    llmfp_catalog_pack_tensors(&catalog, 0, &packed);
+    llmfp_catalog_pack_tensors(&catalog, 0, catalog.n_tensors, &packed);
     struct llmfp_cursor cursor = llmfp_cursor_over(packed.bytes, packed.size_bytes);
     CU_ASSERT_EQUAL(llmfp_catalog_unpack_tensors(&copy, &cursor, NULL), LLMFP_OK);
     CU_ASSERT_EQUAL_FATAL(copy.n_tensors, 1);

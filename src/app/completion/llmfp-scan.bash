@@ -22,6 +22,9 @@ _llmfp_scan_values()
     --chunk)
         mapfile -t COMPREPLY < <(compgen -W '512K 4M 16M 64M 256M 1G' -- "$word")
         ;;
+    --part)
+        mapfile -t COMPREPLY < <(compgen -W '1/2 1/4 1/8 1/16' -- "$word")
+        ;;
     --io)
         mapfile -t COMPREPLY < <(compgen -W 'auto mmap pread direct' -- "$word")
         ;;
@@ -55,7 +58,7 @@ _llmfp_scan()
     if ! _llmfp_scan_values "$option" "$word"; then
         if [[ $word == -* ]]; then
             mapfile -t COMPREPLY < <(compgen -W '-o --output --roles --rules --dry-run --resume --append
-                --overwrite --strict --chunk --io --progress --summary --verify --with-checkpoints
+                --overwrite --strict --chunk --io --progress --summary --part --merge --verify --with-checkpoints
                 --timings -q --quiet
                 -v --verbose -h --help --version' -- "$word")
         else

@@ -4,7 +4,7 @@ import numpy as np
 from . import text
 
 WIDTH, HEIGHT = 480, 260
-LEFT, RIGHT, TOP, BOTTOM = 54, 10, 10, 38
+LEFT, RIGHT, TOP, BOTTOM = 54, 18, 10, 38
 COLOURS, DASHES = 8, ("", "6 3", "2 3", "8 3 2 3", "12 4")
 MOST_DRAWN = COLOURS * len(DASHES)
 

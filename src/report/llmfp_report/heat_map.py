@@ -3,7 +3,9 @@
 One pixel a pair: some 150 kB for 500 models, where rectangles would take 20 MB.
 """
 import base64
+import html
 import struct
+import unicodedata
 import zlib
 
 import numpy as np
@@ -75,8 +77,17 @@ def draw(identity, title, matrix, order, names, values_too, labels=True):
         pitch = side / n
         font = min(11.0, pitch * 0.9)
         parts += [f'<text x="{margin - 4}" y="{pitch * (row + .5) + font / 3:.1f}" text-anchor="end" '
-                  f'style="font-size:{font:.1f}px">{names[model]}</text>' for row, model in enumerate(order)]
+                  f'style="font-size:{font:.1f}px"{squeezed(names[model], font, margin - 8)}>{names[model]}</text>'
+                  for row, model in enumerate(order)]
     return "".join(parts) + "</svg>"
+
+
+def squeezed(label, font, room):
+    """The attributes that keep a label of wide letters within its room, where it may need them."""
+    letters = html.unescape(label)
+    most = sum(font * (1.0 if unicodedata.east_asian_width(c) in "WFA" or c in "MW@%\u2026" else 0.75) for c in letters)
+    narrow = most <= room or not any(c in "MW@%" or unicodedata.east_asian_width(c) in "WF" for c in letters)
+    return "" if narrow else f' textLength="{room}" lengthAdjust="spacingAndGlyphs"'
 
 
 def describe(matrix, order):

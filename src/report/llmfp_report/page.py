@@ -129,7 +129,9 @@ def pair_section(report):
         depth = " / ".join(str(d) for d in dict.fromkeys(int(results.numbers["n_layers"][m]) for m in (i, j)))
         rows.append([(str(rank + 1), rank + 1), (report.name(i), None), (report.name(j), None),
                      (text.number(value), value), (depth, None), (claim(results, i, j), None)])
-    pairs = table("pair-table", f"The {text.whole(len(rows))} most similar of {text.plural(total, 'pair')}",
+    caption = "All pairs, the most similar first" if total <= MOST_PAIRS else \
+        f"The {text.whole(len(rows))} most similar of {text.plural(total, 'pair')}"
+    pairs = table("pair-table", caption,
                   ["rank", "model", "model", "correlation", "layers", "claimed"], rows, sortable=True)
     figure, bins = curves.draw_histogram("histogram", report.values, text.plain(report.measure))
     counts = table("histogram-table", "Pairs by correlation", ["from", "to", "pairs"],

@@ -1,0 +1,21 @@
+/* window64_neon.c - 2 doubles at a time on AArch64. */
+#if defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#include <arm_neon.h>
+#include <math.h>
+#include <stdbool.h>
+
+#define TARGET
+#define VECTOR_BYTES 16
+#include "window_vectors.h"
+
+INLINE vector_f64 multiply_add(vector_f64 a, vector_f64 b, vector_f64 c)
+{
+    return (vector_f64)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+}
+
+#include "window64_template.h"
+
+const struct window64_kernels llmfp_window64_neon = WINDOW64_KERNELS;
+#else
+typedef int llmfp_no_window64_neon; /* a translation unit may not be empty */
+#endif
