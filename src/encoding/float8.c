@@ -17,8 +17,8 @@ enum {
     MOST_IN_BLOCK = 1 << 30
 };
 
-static const struct float8 e4m3 = {{8, 3, 7}, 0x7F, false};
-static const struct float8 e5m2 = {{8, 2, 15}, 0x7C, false};
+const struct float8 llmfp_float8_e4m3 = {{8, 3, 7}, 0x7F, false};
+const struct float8 llmfp_float8_e5m2 = {{8, 2, 15}, 0x7C, false};
 static const struct float8 e4m3fnuz = {{8, 3, 8}, 0x80, true};
 static const struct float8 e5m2fnuz = {{8, 2, 16}, 0x80, true};
 
@@ -90,21 +90,9 @@ static void add_by_counting(const struct float8 *float8, struct llmfp_moments *m
 
 /* ---- by vectors ---- */
 
-/* Codes of one value among all: positive ones are in order and above the negative ones as
- * signed numbers; those are in reverse order, and above the others as unsigned ones. */
-static void add_range(const struct float8 *float8, struct llmfp_moments *moments,
-                      const struct float8_sums *sums)
-{
-    const int largest = sums->largest_signed >= 0 ? sums->largest_signed : sums->least_signed;
-    const int smallest =
-        sums->largest_unsigned >= 0x80 ? sums->largest_unsigned : sums->least_signed;
-    llmfp_moments_add_range(moments, value_of_bits(&float8->format, (uint8_t)smallest),
-                            value_of_bits(&float8->format, (uint8_t)largest));
-}
-
 #if defined(__x86_64__)
 /* Classes from the lowest binade up, each as long as its magnitudes fit into 7 bits. */
-static void make_tables(const struct float8 *float8, struct float8_tables *tables)
+void llmfp_float8_make_tables(const struct float8 *float8, struct float8_tables *tables)
 {
     const int mantissa_bits = float8->format.mantissa_bits;
     const uint32_t hidden = 1U << mantissa_bits;
@@ -129,7 +117,7 @@ static uint64_t add_by_vectors(const struct float8 *float8, struct llmfp_moments
                                const unsigned char *bytes, uint64_t n)
 {
     struct float8_tables tables;
-    make_tables(float8, &tables);
+    llmfp_float8_make_tables(float8, &tables);
     struct float8_sums sums = {.largest_signed = INT8_MIN, .least_signed = INT8_MAX};
     const uint64_t n_vectors = n - n % FLOAT8_VECTOR;
     uint64_t n_summed = 0;
@@ -147,7 +135,8 @@ static uint64_t add_by_vectors(const struct float8 *float8, struct llmfp_moments
     }
     llmfp_moments_add_counts(moments, n_summed, sums.zeros, 0);
     if (n_summed > 0) {
-        add_range(float8, moments, &sums);
+        llmfp_moments_add_range(moments, float8_smallest(float8, &sums),
+                                float8_largest(float8, &sums));
     }
     return n_vectors;
 }
@@ -217,7 +206,8 @@ static uint64_t add_by_nibbles(const struct float8 *float8, struct llmfp_moments
     }
     llmfp_moments_add_counts(moments, n_summed, sums.zeros, 0);
     if (n_summed > 0) {
-        add_range(float8, moments, &sums);
+        llmfp_moments_add_range(moments, float8_smallest(float8, &sums),
+                                float8_largest(float8, &sums));
     }
     return n_vectors;
 }
@@ -259,12 +249,12 @@ static void add_8_bits(const struct float8 *float8, struct llmfp_moments *moment
 
 void llmfp_add_f8_e4m3(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    add_8_bits(&e4m3, moments, elements);
+    add_8_bits(&llmfp_float8_e4m3, moments, elements);
 }
 
 void llmfp_add_f8_e5m2(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    add_8_bits(&e5m2, moments, elements);
+    add_8_bits(&llmfp_float8_e5m2, moments, elements);
 }
 
 void llmfp_add_f8_e4m3fnuz(struct llmfp_moments *moments, const struct llmfp_elements *elements)

@@ -15,6 +15,7 @@ struct float8 {
 };
 
 enum { FLOAT8_MOST_CLASSES = 8, FLOAT8_VECTOR = 64, FLOAT8_BLOCK = 8192 };
+enum { FLOAT8_MOST_IN_RECTANGLE = 16384 };
 
 /* Magnitudes in classes of successive binades: integers up to 127 in units of the class, and
  * 0 for codes of other classes. Where vectors look up 128 bytes.                */
@@ -46,6 +47,22 @@ struct float8_sums {
     int least_signed;
     int largest_unsigned;
 };
+
+extern const struct float8 llmfp_float8_e4m3, llmfp_float8_e5m2;
+
+/* Positive codes are in order and above the negative ones as signed numbers; those are in
+ * reverse order, and above the others as unsigned ones. Values of finite codes.   */
+static inline double float8_largest(const struct float8 *float8, const struct float8_sums *sums)
+{
+    const int code = sums->largest_signed >= 0 ? sums->largest_signed : sums->least_signed;
+    return value_of_bits(&float8->format, (uint8_t)code);
+}
+
+static inline double float8_smallest(const struct float8 *float8, const struct float8_sums *sums)
+{
+    const int code = sums->largest_unsigned >= 0x80 ? sums->largest_unsigned : sums->least_signed;
+    return value_of_bits(&float8->format, (uint8_t)code);
+}
 
 /* What a look at a block says about its codes. */
 struct float8_look {
@@ -94,6 +111,15 @@ float8_nibble_kernel llmfp_float8_add_avx2;
 bool llmfp_float8_add_avx512(struct float8_sums *sums, const struct float8 *float8,
                              const struct float8_tables *tables, const unsigned char *bytes,
                              size_t n);
+/* The classes of codes.                                                   Local. */
+void llmfp_float8_make_tables(const struct float8 *float8, struct float8_tables *tables);
+
+/* Sums of the codes of n_rows rows of n_columns, a multiple of FLOAT8_VECTOR, that begin
+ * `stride` bytes apart; at most FLOAT8_MOST_IN_RECTANGLE in all. False where a code is
+ * infinite or NaN: `sums` are undefined then.                              Local. */
+bool llmfp_float8_rectangle_avx512(struct float8_sums *sums, const struct float8 *float8,
+                                   const struct float8_tables *tables, const unsigned char *bytes,
+                                   size_t n_rows, size_t n_columns, size_t stride);
 #elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 float8_nibble_kernel llmfp_float8_add_neon;
 #endif

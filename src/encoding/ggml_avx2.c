@@ -11,8 +11,8 @@
  * stay below 2^15.                                                                     */
 static inline TARGET __m256i add_bytes(__m256i lanes, __m256i a, __m256i b)
 {
-    return _mm256_add_epi32(
-        lanes, _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
+    return _mm256_add_epi32(lanes,
+                            _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1)));
 }
 
 static inline TARGET __m256i add_words(__m256i lanes, __m256i a, __m256i b)

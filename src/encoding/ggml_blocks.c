@@ -94,7 +94,8 @@ static void widen_with_offset(const struct ggml_type *type, const struct scales 
     const double m = (double)fixed(scales->m) * 0x1p-24;
     for (unsigned g = 0; g < type->groups; g++) {
         const struct ggml_extremes extremes = extremes_of(codes->q + (size_t)g * n, n, codes->a[g]);
-        ggml_widen(range, d * extremes.least + m * codes->b[g], d * extremes.most + m * codes->b[g]);
+        ggml_widen(range, d * extremes.least + m * codes->b[g],
+                   d * extremes.most + m * codes->b[g]);
     }
 }
 

@@ -22,8 +22,7 @@ static inline TARGET __m256i load_twice(const void *bytes)
 
 static inline TARGET int least_byte(__m256i q)
 {
-    const __m128i half =
-        _mm_min_epi8(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
+    const __m128i half = _mm_min_epi8(_mm256_castsi256_si128(q), _mm256_extracti128_si256(q, 1));
     const __m128i order = _mm_xor_si128(half, _mm_set1_epi8(INT8_MIN));
     const __m128i pairs = _mm_min_epu8(order, _mm_srli_epi16(order, 8));
     return (_mm_cvtsi128_si32(_mm_minpos_epu16(_mm_and_si128(pairs, _mm_set1_epi16(255)))) & 255) -
@@ -77,8 +76,8 @@ static inline TARGET __m256i spread_bits(const unsigned char *bytes)
 
 static inline TARGET __m256i five_bits(const unsigned char *high_bits, const unsigned char *nibbles)
 {
-    return _mm256_or_si256(nibbles_of(nibbles), _mm256_and_si256(spread_bits(high_bits),
-                                                                 _mm256_set1_epi8(16)));
+    return _mm256_or_si256(nibbles_of(nibbles),
+                           _mm256_and_si256(spread_bits(high_bits), _mm256_set1_epi8(16)));
 }
 
 static inline TARGET void take_q4_0(const unsigned char *block, __m256i *q)
@@ -131,9 +130,8 @@ static inline TARGET void take_q2_0(const unsigned char *block, __m256i *q)
 static inline TARGET void take_tq2_0(const unsigned char *block, __m256i *q)
 {
     for (int k = 0; k < 8; k++) {
-        q[k] = _mm256_sub_epi8(
-            two_bits(load(block + (size_t)32 * (size_t)(k / 4)), 2 * (k % 4), 0),
-            _mm256_set1_epi8(1));
+        q[k] = _mm256_sub_epi8(two_bits(load(block + (size_t)32 * (size_t)(k / 4)), 2 * (k % 4), 0),
+                               _mm256_set1_epi8(1));
     }
 }
 
@@ -143,9 +141,9 @@ static inline TARGET __m256i first_trits(__m256i bytes)
 {
     const __m256i third = _mm256_set1_epi8((char)86);
     const __m256i two_thirds = _mm256_set1_epi8((char)171);
-    const __m256i reached = _mm256_add_epi8(
-        _mm256_cmpeq_epi8(_mm256_max_epu8(bytes, third), bytes),
-        _mm256_cmpeq_epi8(_mm256_max_epu8(bytes, two_thirds), bytes));
+    const __m256i reached =
+        _mm256_add_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(bytes, third), bytes),
+                        _mm256_cmpeq_epi8(_mm256_max_epu8(bytes, two_thirds), bytes));
     return _mm256_sub_epi8(_mm256_set1_epi8(-1), reached);
 }
 

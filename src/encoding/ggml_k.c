@@ -100,10 +100,10 @@ const struct ggml_type ggml_q2_k = {256,      84, 16, 80,        82,
                                     GGML_F16, 0,  45, take_q2_k, GGML_KERNELS(q2_k)};
 const struct ggml_type ggml_q3_k = {256,      110,  16,  108,       -1,
                                     GGML_F16, -128, 128, take_q3_k, GGML_KERNELS(q3_k)};
-const struct ggml_type ggml_q4_k = {
-    256, 144, 8, 0, 2, GGML_F16, 0, 945, take_q4_k, GGML_KERNELS(q4_k)};
-const struct ggml_type ggml_q5_k = {
-    256, 176, 8, 0, 2, GGML_F16, 0, 1953, take_q5_k, GGML_KERNELS(q5_k)};
+const struct ggml_type ggml_q4_k = {256,      144, 8,   0,         2,
+                                    GGML_F16, 0,   945, take_q4_k, GGML_KERNELS(q4_k)};
+const struct ggml_type ggml_q5_k = {256,      176, 8,    0,         2,
+                                    GGML_F16, 0,   1953, take_q5_k, GGML_KERNELS(q5_k)};
 const struct ggml_type ggml_q6_k = {256,      210,   16,   208,       -1,
                                     GGML_F16, -4096, 4096, take_q6_k, GGML_KERNELS(q6_k)};
 

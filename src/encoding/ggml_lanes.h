@@ -50,8 +50,8 @@ static inline TARGET __m256 eight_halves(const unsigned char *place, size_t stri
     for (size_t i = 0; i < 8; i++) {
         memcpy(&bits[i], place + i * stride, sizeof bits[i]);
     }
-    return _mm256_cvtph_ps(_mm_setr_epi16(bits[0], bits[1], bits[2], bits[3], bits[4], bits[5],
-                                          bits[6], bits[7]));
+    return _mm256_cvtph_ps(
+        _mm_setr_epi16(bits[0], bits[1], bits[2], bits[3], bits[4], bits[5], bits[6], bits[7]));
 }
 
 static inline TARGET __m256i integers_of(__m256 scales)
@@ -79,8 +79,8 @@ static inline TARGET void add_product(struct lanes *lanes, __m256i factor, __m25
     const __m256i high = _mm256_mul_epi32(factor, _mm256_srli_epi64(value, 32));
     lanes->low =
         _mm256_add_epi64(lanes->low, _mm256_blend_epi32(low, _mm256_setzero_si256(), 0xAA));
-    lanes->middle = _mm256_add_epi64(lanes->middle,
-                                     _mm256_add_epi64(_mm256_srli_epi64(low, 32), high));
+    lanes->middle =
+        _mm256_add_epi64(lanes->middle, _mm256_add_epi64(_mm256_srli_epi64(low, 32), high));
 }
 
 /* Eight blocks x = D q with sums p and r. */
@@ -109,10 +109,10 @@ static inline TARGET void add_eight_offset(struct lanes *lanes, __m256i d, __m25
         for (int i = 0; i < 5; i++) {
             s[i] = _mm256_srli_epi64(sums[i], 32 * odd);
         }
-        lanes->sum = _mm256_add_epi64(lanes->sum,
-                                      _mm256_mul_epi32(_mm256_srli_epi64(d, 32 * odd), s[0]));
-        lanes->sum = _mm256_add_epi64(lanes->sum,
-                                      _mm256_mul_epi32(_mm256_srli_epi64(m, 32 * odd), s[3]));
+        lanes->sum =
+            _mm256_add_epi64(lanes->sum, _mm256_mul_epi32(_mm256_srli_epi64(d, 32 * odd), s[0]));
+        lanes->sum =
+            _mm256_add_epi64(lanes->sum, _mm256_mul_epi32(_mm256_srli_epi64(m, 32 * odd), s[3]));
         const __m256i one_d = _mm256_srli_epi64(size_d, 32 * odd);
         const __m256i one_m = _mm256_srli_epi64(size_m, 32 * odd);
         const __m256i cross = _mm256_mul_epi32(_mm256_srli_epi64(signed_m, 32 * odd), s[2]);

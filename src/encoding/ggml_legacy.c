@@ -130,19 +130,22 @@ static void take_tq1_0(const unsigned char *block, struct ggml_codes *codes)
 }
 
 /* Columns: elements, bytes, groups, where d and m stand, what scales are, least and most q. */
-const struct ggml_type ggml_q4_0 = {32, 18, 1, 0, -1, GGML_F16, -8, 7, take_q4_0, GGML_KERNELS(q4_0)};
+const struct ggml_type ggml_q4_0 = {32,       18, 1, 0,         -1,
+                                    GGML_F16, -8, 7, take_q4_0, GGML_KERNELS(q4_0)};
 const struct ggml_type ggml_q4_1 = {32,       20, 1,  0,         2,
                                     GGML_F16, 0,  15, take_q4_1, GGML_KERNELS(q4_1)};
 const struct ggml_type ggml_q5_0 = {32,       22,  1,  0,         -1,
                                     GGML_F16, -16, 15, take_q5_0, GGML_KERNELS(q5_0)};
 const struct ggml_type ggml_q5_1 = {32,       24, 1,  0,         2,
                                     GGML_F16, 0,  31, take_q5_1, GGML_KERNELS(q5_1)};
-const struct ggml_type ggml_q8_0 = {
-    32, 34, 1, 0, -1, GGML_F16, -128, 127, take_q8_0, GGML_KERNELS(q8_0)};
+const struct ggml_type ggml_q8_0 = {32,       34,   1,   0,         -1,
+                                    GGML_F16, -128, 127, take_q8_0, GGML_KERNELS(q8_0)};
 const struct ggml_type ggml_q8_1 = {32,       36,   1,   0,         -1,
                                     GGML_F16, -128, 127, take_q8_1, GGML_KERNELS(q8_1)};
-const struct ggml_type ggml_q1_0 = {128, 18, 1, 0, -1, GGML_F16, -1, 1, take_q1_0, GGML_KERNELS(q1_0)};
-const struct ggml_type ggml_q2_0 = {64, 18, 1, 0, -1, GGML_F16, -1, 2, take_q2_0, GGML_KERNELS(q2_0)};
+const struct ggml_type ggml_q1_0 = {128,      18, 1, 0,         -1,
+                                    GGML_F16, -1, 1, take_q1_0, GGML_KERNELS(q1_0)};
+const struct ggml_type ggml_q2_0 = {64,       18, 1, 0,         -1,
+                                    GGML_F16, -1, 2, take_q2_0, GGML_KERNELS(q2_0)};
 const struct ggml_type ggml_tq2_0 = {256,      66, 1, 64,         -1,
                                      GGML_F16, -1, 2, take_tq2_0, GGML_KERNELS(tq2_0)};
 const struct ggml_type ggml_tq1_0 = {256,      54, 1, 52,         -1,

@@ -31,8 +31,8 @@ struct offset {
 /* What is known of eight blocks before their codes are summed. */
 struct eight_blocks {
     float d[8];
-    float m[8];          /* m' */
-    uint32_t zeros[8];   /* of each block: groups that may hold a 0 */
+    float m[8];        /* m' */
+    uint32_t zeros[8]; /* of each block: groups that may hold a 0 */
 };
 
 /* ---- groups that may hold a 0, or a new extreme: rare, so the kernels look at bounds first.
@@ -44,10 +44,9 @@ struct eight_blocks {
 static inline TARGET uint32_t may_be_zero(__m256 scale, __m256 shift)
 {
     const __m256 ratio = _mm256_mul_ps(shift, _mm256_rcp_ps(scale));
-    const __m256 bounded = _mm256_min_ps(_mm256_max_ps(ratio, _mm256_set1_ps(-64)),
-                                         _mm256_set1_ps(64));
-    const __m256 code =
-        _mm256_round_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    const __m256 bounded =
+        _mm256_min_ps(_mm256_max_ps(ratio, _mm256_set1_ps(-64)), _mm256_set1_ps(64));
+    const __m256 code = _mm256_round_ps(bounded, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
     return (uint32_t)_mm256_movemask_ps(
         _mm256_cmp_ps(_mm256_mul_ps(code, scale), shift, _CMP_EQ_OQ));
 }
@@ -137,9 +136,10 @@ zeros_of_group(const struct offset *offset, const __m256i *q, int g, float scale
     return (uint64_t)_mm_popcnt_u32((uint32_t)_mm256_movemask_epi8(equal));
 }
 
-static inline __attribute__((always_inline)) TARGET void
-look_at_group(const struct offset *offset, const __m256i *q, int g, double scale, double shift,
-              struct ggml_range *range)
+static inline __attribute__((always_inline)) TARGET void look_at_group(const struct offset *offset,
+                                                                       const __m256i *q, int g,
+                                                                       double scale, double shift,
+                                                                       struct ggml_range *range)
 {
     const double last = scale * offset->most_q + shift;
     if ((last > shift ? last : shift) > range->largest ||
@@ -220,9 +220,10 @@ static inline TARGET __m256i words_by_halves(const struct offset *offset, __m128
                                : _mm256_cvtepu8_epi16(_mm_shuffle_epi8(bytes, order));
 }
 
-static inline __attribute__((always_inline)) TARGET void
-add_groups(const struct offset *offset, struct code_sums *sums, const __m256i *q,
-           const struct groups *groups)
+static inline __attribute__((always_inline)) TARGET void add_groups(const struct offset *offset,
+                                                                    struct code_sums *sums,
+                                                                    const __m256i *q,
+                                                                    const struct groups *groups)
 {
     const __m256i a = words_by_halves(offset, groups->a);
     const __m256i ao = _mm256_mullo_epi16(a, words_by_halves(offset, groups->o));
@@ -311,8 +312,8 @@ sum_single(const struct offset *offset, const unsigned char *blocks, struct eigh
 }
 
 static inline __attribute__((always_inline)) TARGET void
-add_offset(const struct offset *offset, look_at_offset_function *look,
-           struct ggml_totals *totals, const unsigned char *blocks, size_t n_blocks)
+add_offset(const struct offset *offset, look_at_offset_function *look, struct ggml_totals *totals,
+           const unsigned char *blocks, size_t n_blocks)
 {
     struct lanes lanes = no_lanes();
     struct known known = known_of(&totals->range);
@@ -392,10 +393,10 @@ static inline TARGET struct groups six_bits(const unsigned char *block)
     const uint32_t low = 0x3F3F3F3F;
     const uint32_t four = 0x0F0F0F0F;
     const uint32_t top = 0x30303030;
-    const uint64_t scales = (words[0] & low) |
-                            (uint64_t)((words[2] & four) | (words[0] >> 2 & top)) << 32;
-    const uint64_t offsets = (words[1] & low) |
-                             (uint64_t)((words[2] >> 4 & four) | (words[1] >> 2 & top)) << 32;
+    const uint64_t scales = (words[0] & low) | (uint64_t)((words[2] & four) | (words[0] >> 2 & top))
+                                                   << 32;
+    const uint64_t offsets =
+        (words[1] & low) | (uint64_t)((words[2] >> 4 & four) | (words[1] >> 2 & top)) << 32;
     return (struct groups){_mm_cvtsi64_si128((int64_t)scales), _mm_cvtsi64_si128((int64_t)offsets)};
 }
 
@@ -403,12 +404,11 @@ static inline TARGET struct groups two_nibbles(const unsigned char *block)
 {
     const __m128i both = _mm_loadu_si128((const __m128i *)(const void *)block);
     const __m128i mask = _mm_set1_epi8(15);
-    return (struct groups){_mm_and_si128(both, mask),
-                           _mm_and_si128(_mm_srli_epi16(both, 4), mask)};
+    return (struct groups){_mm_and_si128(both, mask), _mm_and_si128(_mm_srli_epi16(both, 4), mask)};
 }
 
 /* Scales and offsets of groups; bytes, where d and m stand, vectors, groups, most q. */
-#define OFFSET(name, groups_of, n_bytes, place_d, place_m, n_vectors, n_groups, most, is_minus)                \
+#define OFFSET(name, groups_of, n_bytes, place_d, place_m, n_vectors, n_groups, most, is_minus)    \
     static const struct offset offset_##name = {take_##name, groups_of, &ggml_##name, n_bytes,     \
                                                 place_d,     place_m,   n_vectors,    n_groups,    \
                                                 most,        is_minus};                            \

@@ -67,16 +67,17 @@ static inline TARGET __m256 eight_powers(const unsigned char *place, size_t stri
         codes[i] = place[i * stride];
     }
     const __m256i code = _mm256_loadu_si256((const __m256i *)(const void *)codes);
-    const __m256i power = _mm256_min_epu32(_mm256_sub_epi32(code, _mm256_set1_epi32(base)),
-                                           _mm256_set1_epi32(26));
+    const __m256i power =
+        _mm256_min_epu32(_mm256_sub_epi32(code, _mm256_set1_epi32(base)), _mm256_set1_epi32(26));
     return _mm256_castsi256_ps(
         _mm256_slli_epi32(_mm256_add_epi32(power, _mm256_set1_epi32(127 - 24)), 23));
 }
 
 /* One block: widens the range, and counts zeros where d is 0. */
-static inline __attribute__((always_inline)) TARGET void
-look_at_block(const struct plain *plain, const unsigned char *block, float d, double unit,
-              struct ggml_totals *totals)
+static inline __attribute__((always_inline)) TARGET void look_at_block(const struct plain *plain,
+                                                                       const unsigned char *block,
+                                                                       float d, double unit,
+                                                                       struct ggml_totals *totals)
 {
     __m256i q[MOST_VECTORS];
     plain->take(block, q);
@@ -89,8 +90,7 @@ look_at_block(const struct plain *plain, const unsigned char *block, float d, do
         zeros = _mm256_sub_epi8(zeros, _mm256_cmpeq_epi8(q[k], _mm256_setzero_si256()));
     }
     const struct ggml_extremes extremes = {least_byte(least), most_byte(most)};
-    ggml_widen(&totals->range, unit * (double)d * extremes.least,
-               unit * (double)d * extremes.most);
+    ggml_widen(&totals->range, unit * (double)d * extremes.least, unit * (double)d * extremes.most);
     if (d == 0) {
         totals->zeros += plain->type->elements - sum_of_bytes(zeros);
     }
@@ -116,9 +116,10 @@ look_at_eight(const struct plain *plain, const unsigned char *blocks, uint32_t w
 typedef bool look_function(const unsigned char *blocks, uint32_t which, __m256 d, double unit,
                            struct ggml_totals *totals);
 
-static inline __attribute__((always_inline)) TARGET void
-sum_eight(const struct plain *plain, const unsigned char *blocks, __m256i *p, __m256i *r,
-          uint64_t *zeros)
+static inline __attribute__((always_inline)) TARGET void sum_eight(const struct plain *plain,
+                                                                   const unsigned char *blocks,
+                                                                   __m256i *p, __m256i *r,
+                                                                   uint64_t *zeros)
 {
     __m256i sums[EIGHT];
     __m256i squares[EIGHT];
@@ -130,9 +131,9 @@ sum_eight(const struct plain *plain, const unsigned char *blocks, __m256i *p, __
         squares[i] = _mm256_setzero_si256();
         for (int k = 0; k < plain->vectors; k++) {
             sums[i] = add_bytes(sums[i], _mm256_set1_epi8(1), q[k]);
-            squares[i] = plain->wide ? add_wide_squares(squares[i], q[k])
-                                     : add_bytes(squares[i], _mm256_abs_epi8(q[k]),
-                                                 _mm256_abs_epi8(q[k]));
+            squares[i] = plain->wide
+                             ? add_wide_squares(squares[i], q[k])
+                             : add_bytes(squares[i], _mm256_abs_epi8(q[k]), _mm256_abs_epi8(q[k]));
             zero_bytes =
                 _mm256_sub_epi8(zero_bytes, _mm256_cmpeq_epi8(q[k], _mm256_setzero_si256()));
         }
@@ -175,11 +176,11 @@ add_plain(const struct plain *plain, look_function *look, struct ggml_totals *to
 
 /* Vectors of a block, bytes, where d stands. */
 #define PLAIN(name, n_vectors, n_bytes, offset, is_wide, is_e8m0)                                  \
-    static const struct plain plain_##name = {                                                     \
-        take_##name, &ggml_##name, n_bytes, offset, n_vectors, is_wide, is_e8m0};                  \
-    static __attribute__((noinline)) TARGET bool look_at_##name(                                   \
-        const unsigned char *blocks, uint32_t which, __m256 d, double unit,                        \
-        struct ggml_totals *totals)                                                                \
+    static const struct plain plain_##name = {take_##name, &ggml_##name, n_bytes, offset,          \
+                                              n_vectors,   is_wide,      is_e8m0};                 \
+    static __attribute__((noinline))                                                               \
+    TARGET bool look_at_##name(const unsigned char *blocks, uint32_t which, __m256 d, double unit, \
+                               struct ggml_totals *totals)                                         \
     {                                                                                              \
         return look_at_eight(&plain_##name, blocks, which, d, unit, totals);                       \
     }                                                                                              \

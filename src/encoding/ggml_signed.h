@@ -25,8 +25,7 @@ static inline TARGET __m256i by_halves(__m256i a)
 {
     const __m256i order = _mm256_setr_epi8(0, 1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15, 0,
                                            1, 4, 5, 8, 9, 12, 13, 2, 3, 6, 7, 10, 11, 14, 15);
-    return _mm256_permute4x64_epi64(
-        _mm256_shuffle_epi8(a, order), 0xD8);
+    return _mm256_permute4x64_epi64(_mm256_shuffle_epi8(a, order), 0xD8);
 }
 
 /* Ones in bytes that are 0, up to 8 in each; `a` is ordered by halves. */
@@ -107,7 +106,8 @@ look_at_signed(const struct with_groups *type, const unsigned char *block, float
     }
     ggml_widen(&totals->range, (double)d * extremes[0], (double)d * extremes[1]);
     if (d == 0) {
-        totals->zeros += type->type->elements - sum_of_bytes(count_zero_products(q, by_halves(words)));
+        totals->zeros +=
+            type->type->elements - sum_of_bytes(count_zero_products(q, by_halves(words)));
     }
 }
 
@@ -225,8 +225,8 @@ static inline TARGET __m256i groups_of_iq4_xs(const unsigned char *block)
 #define SIGNED(name, n_bytes, offset)                                                              \
     static const struct with_groups with_groups_##name = {take_##name, groups_of_##name,           \
                                                           &ggml_##name, n_bytes, offset};          \
-    static __attribute__((noinline)) TARGET void look_at_##name(                                   \
-        const unsigned char *block, float d, struct ggml_totals *totals)                           \
+    static __attribute__((noinline))                                                               \
+    TARGET void look_at_##name(const unsigned char *block, float d, struct ggml_totals *totals)    \
     {                                                                                              \
         look_at_signed(&with_groups_##name, block, d, totals);                                     \
     }                                                                                              \

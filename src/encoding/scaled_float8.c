@@ -10,7 +10,9 @@
  * says "inv"), compressed-tensors' float-quantized and mxfp8-quantized.               */
 #include <string.h>
 
+#include "float8.h"
 #include "kernels.h"
+#include "llmfp/isa.h"
 #include "side_scale.h"
 
 enum {
@@ -37,8 +39,10 @@ static struct grid grid_of(const struct llmfp_sides *sides)
 struct task {
     struct llmfp_moments *moments;
     llmfp_kernel *plain;
+    const struct float8 *float8;
     struct llmfp_moments_layout layout; /* of the plain codes */
     const struct llmfp_elements *elements;
+    struct float8_tables tables; /* no classes: there are no vectors */
 };
 
 /* n codes that have one scale. */
@@ -58,6 +62,60 @@ static void add_codes(const struct task *task, const unsigned char *codes, uint6
     llmfp_moments_settle(&plain);
     llmfp_moments_add_scaled(task->moments, &plain, scale.mantissa, scale.exponent);
 }
+
+#if defined(__x86_64__)
+static bool fits_vectors(const struct task *task, uint64_t n_rows, uint64_t n_columns)
+{
+    return task->tables.n_classes > 0 && n_columns % FLOAT8_VECTOR == 0 &&
+           n_columns <= FLOAT8_MOST_IN_RECTANGLE && n_rows <= FLOAT8_MOST_IN_RECTANGLE / n_columns;
+}
+
+/* Magnitudes are below 2^32 in units of the lowest exponent (E5M2), and the mantissa of a scale
+ * below 2^24: sums of 2^14 products stay below 2^70, and of their squares below 2^126.  */
+static void add_sums(const struct task *task, const struct float8_sums *sums, uint64_t n,
+                     struct side_scale scale)
+{
+    const struct float8_tables *tables = &task->tables;
+    const int lowest = tables->exponent[0];
+    const uint64_t squared = (uint64_t)(scale.mantissa * scale.mantissa);
+    llmfp_i128 sum = 0;
+    llmfp_u128 squares = 0;
+    for (int k = 0; k < tables->n_classes; k++) {
+        const int shift = tables->exponent[k] - lowest;
+        sum += (llmfp_i128)sums->sum[k] * ((llmfp_i128)1 << shift);
+        squares += (llmfp_u128)sums->squares[k] << 2 * shift;
+    }
+    llmfp_moments_add_counts(task->moments, n, scale.mantissa == 0 ? n : sums->zeros, 0);
+    llmfp_moments_add_sum(task->moments, sum * scale.mantissa, scale.exponent + lowest);
+    llmfp_moments_add_square(task->moments, squares * squared, 2 * (scale.exponent + lowest));
+    const double unit = ldexp((double)scale.mantissa, scale.exponent);
+    const double a = unit * float8_largest(task->float8, sums);
+    const double b = unit * float8_smallest(task->float8, sums);
+    llmfp_moments_add_range(task->moments, a < b ? a : b, a < b ? b : a);
+}
+
+/* False where vectors can't: nothing was added. */
+static bool add_by_vectors(const struct task *task, const unsigned char *bytes, uint64_t n_rows,
+                           uint64_t n_columns, uint64_t stride, uint64_t scale_number)
+{
+    const struct side_scale scale = side_scale_at(task->elements->sides, 0, scale_number);
+    struct float8_sums sums;
+    if (!scale.finite || !fits_vectors(task, n_rows, n_columns) ||
+        !llmfp_float8_rectangle_avx512(&sums, task->float8, &task->tables, bytes, (size_t)n_rows,
+                                       (size_t)n_columns, (size_t)stride)) {
+        return false;
+    }
+    add_sums(task, &sums, n_rows * n_columns, scale);
+    return true;
+}
+#else
+static bool add_by_vectors(const struct task *task, const unsigned char *bytes, uint64_t n_rows,
+                           uint64_t n_columns, uint64_t stride, uint64_t scale_number)
+{
+    (void)task, (void)bytes, (void)n_rows, (void)n_columns, (void)stride, (void)scale_number;
+    return false;
+}
+#endif
 
 /* Columns from `column` to `end` of some rows, summed row by row where they lie. */
 static void add_long_rows(const struct task *task, const struct grid *grid,
@@ -120,6 +178,11 @@ static void add_band(const struct task *task, const struct grid *grid, const uns
         const uint64_t next = (block + 1) * grid->block_columns;
         const uint64_t n_columns = (next < end ? next : end) - column;
         uint64_t n_blocks = 1;
+        if (add_by_vectors(task, bytes + (column - start), n_rows, n_columns, grid->columns,
+                           scale + block)) {
+            column += n_columns;
+            continue;
+        }
         if (n_rows == 1 || n_columns == grid->columns || n_rows > GATHERED_BYTES / n_columns) {
             add_long_rows(task, grid, bytes + (column - start), n_rows, n_columns, scale + block);
         } else {
@@ -161,19 +224,24 @@ static void add_scaled(const struct task *task)
 }
 
 static void add(struct llmfp_moments *moments, const struct llmfp_elements *elements,
-                llmfp_kernel *plain, enum llmfp_encoding_id codes)
+                const struct float8 *float8, llmfp_kernel *plain, enum llmfp_encoding_id codes)
 {
-    struct task task = {.moments = moments, .plain = plain, .elements = elements};
+    struct task task = {.moments = moments, .plain = plain, .float8 = float8, .elements = elements};
     llmfp_moments_layout_cover(&task.layout, llmfp_encoding(codes));
+#if defined(__x86_64__)
+    if (llmfp_isa_chosen() == LLMFP_ISA_AVX512) {
+        llmfp_float8_make_tables(float8, &task.tables);
+    }
+#endif
     add_scaled(&task);
 }
 
 void llmfp_add_f8_e4m3_scaled(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    add(moments, elements, llmfp_add_f8_e4m3, LLMFP_F8_E4M3);
+    add(moments, elements, &llmfp_float8_e4m3, llmfp_add_f8_e4m3, LLMFP_F8_E4M3);
 }
 
 void llmfp_add_f8_e5m2_scaled(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    add(moments, elements, llmfp_add_f8_e5m2, LLMFP_F8_E5M2);
+    add(moments, elements, &llmfp_float8_e5m2, llmfp_add_f8_e5m2, LLMFP_F8_E5M2);
 }

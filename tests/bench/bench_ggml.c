@@ -61,8 +61,8 @@ static void fill(const struct type *type, unsigned char *bytes, size_t n_bytes, 
     for (size_t i = 0; i + block_bytes <= n_bytes; i += block_bytes) {
         for (int s = 0; s < 2; s++) {
             if (type->scales[s] >= 0) {
-                const uint32_t scale = equal ? 0x2345U + 7U * (uint32_t)s
-                                             : 0x1400U + random_bits() % 0x1000;
+                const uint32_t scale =
+                    equal ? 0x2345U + 7U * (uint32_t)s : 0x1400U + random_bits() % 0x1000;
                 bytes[i + (size_t)type->scales[s]] = (unsigned char)scale;
                 bytes[i + (size_t)type->scales[s] + 1] = (unsigned char)(scale >> 8);
             }
@@ -102,8 +102,8 @@ static void run_once(enum llmfp_encoding_id id, const unsigned char *bytes, size
     struct llmfp_moments_layout layout = {0};
     llmfp_moments_layout_cover(&layout, encoding);
     struct llmfp_moments moments = llmfp_moments_begin(&layout, additive, extreme);
-    const size_t n = id == LLMFP_F8_E4M3_SCALED ? n_bytes / COLUMNS * COLUMNS
-                                                : n_bytes / encoding->block_bytes;
+    const size_t n =
+        id == LLMFP_F8_E4M3_SCALED ? n_bytes / COLUMNS * COLUMNS : n_bytes / encoding->block_bytes;
     const struct llmfp_elements elements = {
         .bytes = bytes, .n_elements = n * encoding->block_elements, .sides = sides};
     encoding->add(&moments, &elements);
