@@ -1,0 +1,204 @@
+"""Same model, any clothes: one small model under the names and in the orders of many families, in
+every format, cut into files in every way and in every float type that holds it exactly, has the
+same cells, to the last bit."""
+import itertools
+import json
+import os
+import sys
+from collections import OrderedDict
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+
+import checkpoints  # noqa: E402
+import gguf_file as gguf  # noqa: E402
+import harness  # noqa: E402
+import namings  # noqa: E402
+import oracle  # noqa: E402
+import program  # noqa: E402
+import pytorch_files as torch  # noqa: E402
+import results  # noqa: E402
+from clothes import Body, encode  # noqa: E402
+
+FLOATS = ("BF16", "F16", "F32", "F64", "mixed")
+SIZES = {"block_count": "layers", "embedding_length": "hidden", "feed_forward_length": "inner",
+         "attention.head_count": "heads", "attention.head_count_kv": "kv_heads"}
+
+
+def groups_of(tensors, n):
+    """n files with tensors of all layers in each."""
+    return [tensors[i::n] for i in range(n)]
+
+
+# --- formats: each writes tensors into a folder ---------------------------------------------------
+
+def safetensors(folder, tensors, n_files=1, index=True, name=None):
+    if name is not None:
+        checkpoints.write_file(os.path.join(folder, name), tensors)
+        return
+    checkpoints.write_checkpoint(folder, tensors, shards=n_files, index=index, groups=None if
+                                 n_files == 1 else groups_of(tensors, n_files))
+
+
+def pytorch(folder, tensors, n_files=1, index=True, legacy=False, name="pytorch_model.bin",
+            nest=None, order=None):
+    save = torch.save_legacy if legacy else torch.save
+    places = {}
+    for number, group in enumerate(groups_of(tensors, n_files)):
+        shard = name if n_files == 1 else \
+            f"pytorch_model-{number + 1:05d}-of-{n_files:05d}.bin"
+        value = torch.state_dict([(item.name, torch.tensor(
+            item, order=order if order and len(item.shape) == len(order) else None))
+            for item in group])
+        places.update({item.name: shard for item in group})
+        save(os.path.join(folder, shard), value if nest is None else {nest: value, "epoch": 3})
+    if index and n_files > 1:
+        with open(os.path.join(folder, "pytorch_model.bin.index.json"), "w",
+                  encoding="utf-8") as file:
+            json.dump({"metadata": {}, "weight_map": places}, file)
+
+
+def write_gguf(folder, tensors, pairs, version=3, parts=1):
+    groups = groups_of(tensors, parts)
+    for number, group in enumerate(groups):
+        own = list(pairs) if number == 0 else []
+        if parts > 1:
+            own += [("split.no", gguf.U16, number), ("split.count", gguf.U16, parts),
+                    ("split.tensors.count", gguf.I32, len(tensors))]
+        name = "model.gguf" if parts == 1 else gguf.part_name("model", number, parts)
+        with open(os.path.join(folder, name), "wb") as file:
+            file.write(gguf.build(own, group, version=version))
+
+
+FILES = OrderedDict([
+    ("st", lambda folder, tensors: safetensors(folder, tensors)),
+    ("st-index", lambda folder, tensors: safetensors(folder, tensors, 3)),
+    ("st-shards", lambda folder, tensors: safetensors(folder, tensors, 2, False)),
+    ("zip", lambda folder, tensors: pytorch(folder, tensors)),
+    ("zip-index", lambda folder, tensors: pytorch(folder, tensors, 2)),
+    ("zip-shards", lambda folder, tensors: pytorch(folder, tensors, 3, False)),
+    ("zip-nest", lambda folder, tensors: pytorch(folder, tensors, name="last.ckpt",
+                                                 nest="state_dict")),
+    ("zip-turned", lambda folder, tensors: pytorch(folder, tensors, order=(1, 0))),
+    ("legacy", lambda folder, tensors: pytorch(folder, tensors, legacy=True)),
+    ("legacy-index", lambda folder, tensors: pytorch(folder, tensors, 2, legacy=True)),
+    ("legacy-nest", lambda folder, tensors: pytorch(folder, tensors, legacy=True, name="model.pt",
+                                                    nest="model")),
+])
+
+
+class SameModel(program.ScanCase):
+    def setUp(self):
+        super().setUp()
+        self.lines, self.wanted = [], {}
+        self.bodies = {kv: Body(kv) for kv in (1, 2, 4)}
+        self.known = {}  # cells of pieces, once each
+        self.float_of = itertools.cycle(FLOATS)
+
+    # ---- what must come out ----
+
+    def cells(self, body, elements):
+        cells = {}
+        for role, layer, dtype, codes in elements:
+            key = (id(body), role, layer, codes.tobytes())
+            if key not in self.known:
+                self.known[key] = oracle.Population().add(dtype, codes)
+            self.equal((role, layer) in cells, False, "a role has one piece here")
+            cells[role, layer] = self.known[key]
+        return cells
+
+    def folder_for(self, label, body, naming, config=None):
+        """A folder for a checkpoint; what must come out of it is noted."""
+        os.makedirs(self.path(label))
+        if config is not None:
+            with open(self.path(label, "config.json"), "w", encoding="utf-8") as file:
+                json.dump(config, file)
+        arrays, elements = naming.tensors(body)
+        self.wanted[label] = self.cells(body, elements)
+        self.lines.append(label)
+        return self.path(label), arrays
+
+    def dressed(self, arrays, dtype):
+        """Tensors of one float type, or of all in turn."""
+        found = []
+        for i, (name, array) in enumerate(arrays):
+            own = FLOATS[i % 4] if dtype == "mixed" else dtype
+            found.append(checkpoints.Tensor(name, own, array.shape, encode(own, array)))
+        return found
+
+    def put(self, label, naming, files, dtype=None, config=True):
+        body = self.bodies[naming.kv_heads]
+        folder, arrays = self.folder_for(label, body, naming,
+                                         naming.configuration(body) if config else None)
+        FILES[files](folder, self.dressed(arrays, dtype or next(self.float_of)))
+
+    def put_gguf(self, label, naming, dtype, version, parts):
+        body, architecture = self.bodies[naming.kv_heads], naming.config["architecture"]
+        folder, arrays = self.folder_for(label, body, naming)
+        pairs = [("general.architecture", gguf.STRING, architecture)]
+        pairs += [(f"{architecture}.{key}", gguf.U32, getattr(body, name))
+                  for key, name in SIZES.items()]
+        write_gguf(folder, [gguf.Tensor(item.name, item.dtype, item.shape, item.data)
+                            for item in self.dressed(arrays, dtype)], pairs, version, parts)
+
+    def scan_all(self):
+        """All clothes in one manifest, on one rank and on three."""
+        first = None
+        for ranks, options in ((None, ()), (3, ("--chunk", "4K"))):
+            found, done = self.scan("\n".join(self.lines) + "\n", "--overwrite",
+                                    "--summary=none", *options, ranks=ranks)
+            self.clean(done)
+            if first is not None:
+                results.equal(self, first, found)
+            first = found
+        for label in self.lines:
+            results.compare(self, found, label, self.wanted[label])
+            self.equal(found.model("n_layers", label), 3, label)
+            self.equal(int(found.model("unmapped_bytes", label)), 0, label)
+        self.equal(int(found["unscanned_bytes"].sum()), 0, "nothing is left out")
+
+    # ---- the matrix ----
+
+    def test_files_and_floats(self):
+        """Every format and way of cutting, in every float type."""
+        for files, dtype in itertools.product(FILES, FLOATS):
+            self.put(f"{files}-{dtype}", namings.HUGGING_FACE, files, dtype)
+            self.put(f"moe-{files}-{dtype}", namings.MIXTURES["mixtral"], files, dtype)
+        for version, parts, dtype in itertools.product((2, 3), (1, 3), FLOATS):
+            for name in ("llama", "moe"):
+                self.put_gguf(f"gguf-{name}-{version}-{parts}-{dtype}", namings.GGUF[name], dtype,
+                              version, parts)
+        self.scan_all()
+
+    def test_names_and_orders(self):
+        """Every family in one file of safetensors, and in one way of two others."""
+        others = itertools.cycle([name for name in FILES if name != "st"])
+        for group in (namings.GROUPED, namings.ALIKE, namings.ONE, namings.MIXTURES):
+            for name, naming in group.items():
+                self.put(f"{name}-{naming.kv_heads}", naming, "st")
+                for _ in range(2):
+                    files = next(others)
+                    self.put(f"{name}-{naming.kv_heads}-{files}", naming, files)
+        for name, naming in namings.GGUF.items():
+            for version, parts in ((2, 2), (3, 1)):
+                self.put_gguf(f"gguf-{name}-{version}", naming, next(self.float_of), version, parts)
+        self.scan_all()
+
+    def test_publishers_files(self):
+        """Meta's and Mistral's file names."""
+        naming, body = namings.META, self.bodies[2]
+        for label, write in (
+                ("meta", lambda folder, tensors: pytorch(folder, tensors,
+                                                         name="consolidated.00.pth")),
+                ("meta-legacy", lambda folder, tensors: pytorch(folder, tensors, legacy=True,
+                                                                name="consolidated.00.pth")),
+                ("mistral", lambda folder, tensors: safetensors(folder, tensors,
+                                                                name="consolidated.safetensors")),
+                ("one-file", lambda folder, tensors: safetensors(folder, tensors,
+                                                                 name="weights.safetensors"))):
+            folder, arrays = self.folder_for(label, body, naming)
+            write(folder, self.dressed(arrays, next(self.float_of)))
+        self.scan_all()
+
+
+if __name__ == "__main__":
+    harness.main()
