@@ -30,6 +30,7 @@ struct llmfp_configuration {
     uint64_t head_size;                  /* d; with latent attention that of q (nope + rope) */
     uint64_t feed_forward;               /* I, dense */
     uint64_t expert_feed_forward;        /* I of one routed expert, where stated apart */
+    uint64_t shared_feed_forward;        /* I of the shared expert, where stated */
     uint64_t experts;                    /* E, routed */
     bool present;                        /* a config.json was there */
     bool dense;                          /* E is stated, and is 0 */

@@ -211,11 +211,17 @@ static const char *const group_keys[] = {"multi_query_group_num", NULL};
 static const char *const head_size_keys[] = {"head_dim", "kv_channels", "d_kv", NULL};
 static const char *const feed_forward_keys[] = {
     "intermediate_size", "ffn_hidden_size", "ffn_dim", "d_ff", "n_inner", NULL};
-static const char *const expert_keys[] = {"num_local_experts",          "num_experts",
-                                          "n_routed_experts",           "moe_num_experts",
-                                          "ffn_config.moe_num_experts", NULL};
+static const char *const expert_keys[] = {"num_local_experts",
+                                          "num_experts",
+                                          "n_routed_experts",
+                                          "moe_num_experts",
+                                          "ffn_config.moe_num_experts",
+                                          "num_moe_experts",
+                                          NULL};
 static const char *const expert_width_keys[] = {"moe_intermediate_size", "moe_ffn_hidden_size",
                                                 NULL};
+static const char *const shared_width_keys[] = {"moe_shared_expert_intermediate_size",
+                                                "shared_expert_intermediate_size", NULL};
 static const char *const latent_keys[] = {"kv_lora_rank", NULL};
 static const char *const nope_keys[] = {"qk_nope_head_dim", NULL};
 static const char *const rope_keys[] = {"qk_rope_head_dim", NULL};
@@ -349,6 +355,7 @@ static void read_sizes(struct reader *reader, struct llmfp_configuration *config
     (void)read_size(reader, head_keys, false, &configuration->heads);
     (void)read_size(reader, feed_forward_keys, false, &configuration->feed_forward);
     (void)read_size(reader, expert_width_keys, true, &configuration->expert_feed_forward);
+    (void)read_size(reader, shared_width_keys, true, &configuration->shared_feed_forward);
     configuration->dense =
         read_size(reader, expert_keys, true, &configuration->experts) == KEY_GIVEN &&
         configuration->experts == 0;

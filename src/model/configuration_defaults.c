@@ -42,6 +42,8 @@ static const struct llmfp_defaults table[] = {
     {.models = "qwen3", .kv_heads = 32, .head_size = 128},
     {.models = "qwen3_moe", .kv_heads = 4},
     {.models = "qwen3_next", .kv_heads = 2, .head_size = 256},
+    {.models = "qwen3_5 qwen3_5_text", .kv_heads = 4, .head_size = 256},
+    {.models = "qwen3_5_moe qwen3_5_moe_text", .kv_heads = 2, .head_size = 256},
     {.models = "llama4 llama4_text", .kv_heads = 8, .head_size = 128},
     {.models = "gpt_oss", .kv_heads = 8, .head_size = 64},
     {.models = "gemma", .kv_heads = 16, .heads = 16, .head_size = 256, .tied = true},

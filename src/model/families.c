@@ -73,6 +73,8 @@ const struct llmfp_text llmfp_shells[] = {
 /* Rows with the same head are all tried, in this order. A row with `models` stands
  * before the row for all.                                                      */
 const struct llmfp_stack llmfp_stacks[] = {
+    {STACK("model.layers.", ".mixer.", STACK_MAIN), .models = "nemotron_h",
+     .tables = {&llmfp_rules_mixer}},
     {STACK("model.layers.", ".", STACK_MAIN),
      .tables = {&llmfp_rules_moe, &llmfp_rules_layers, &llmfp_rules_meta,
                 &llmfp_rules_packed_bert}},
@@ -184,14 +186,16 @@ const struct llmfp_global llmfp_globals[] = {
     GLOBAL("shared", EMBED),
     GLOBAL("model.shared", EMBED),
     GLOBAL("backbone.embeddings", EMBED),
+    GLOBAL("backbone.embedding", EMBED),
+    GLOBAL("transformer.in_out_embed", EMBED),
     GLOBAL("transformer.token_embeddings", EMBED),
     GLOBAL("embedding", EMBED),
     GLOBAL("token_embd", EMBED),
     /* Where there is `shared`, this is a copy of it. */
-    GLOBAL_IF("model.decoder.embed_tokens", EMBED, .models = "opt -"),
-    GLOBAL_IF("decoder.embed_tokens", EMBED, .models = "opt -"),
+    GLOBAL_IF("model.decoder.embed_tokens", EMBED, .models = "opt whisper -"),
+    GLOBAL_IF("decoder.embed_tokens", EMBED, .models = "opt whisper -"),
     GLOBAL_IF("layers.{E}.wte", EMBED, .models = "mixformer-sequential"),
-    GLOBAL_IF("embed", EMBED, .models = "deepseek_v2 deepseek_v3"),
+    GLOBAL_IF("embed", EMBED, .models = "deepseek_v2 deepseek_v3 deepseek_v32"),
 
     GLOBAL("lm_head", LM_HEAD),
     GLOBAL("embed_out", LM_HEAD),
@@ -202,8 +206,10 @@ const struct llmfp_global llmfp_globals[] = {
     GLOBAL("lm_head.linear", LM_HEAD),
     GLOBAL("model.transformer.ff_out", LM_HEAD),
     GLOBAL("cls.predictions.decoder", LM_HEAD),
+    GLOBAL("lm_head.decoder", LM_HEAD),
     GLOBAL_IF("decoder", LM_HEAD, .models = "modernbert"),
-    GLOBAL_IF("head", LM_HEAD, .models = "deepseek_v2 deepseek_v3"),
+    GLOBAL_IF("head", LM_HEAD, .models = "deepseek_v2 deepseek_v3 deepseek_v32"),
+    GLOBAL_IF("proj_out", LM_HEAD, .models = "whisper"),
 
     GLOBAL("model.norm", NORM_FINAL),
     GLOBAL("norm", NORM_FINAL),
@@ -214,6 +220,7 @@ const struct llmfp_global llmfp_globals[] = {
     GLOBAL("lm_head.ln", NORM_FINAL),
     GLOBAL("transformer.norm_f", NORM_FINAL),
     GLOBAL("transformer.norm", NORM_FINAL),
+    GLOBAL("transformer.rms_norm", NORM_FINAL),
     GLOBAL("gpt_neox.final_layer_norm", NORM_FINAL),
     GLOBAL("model.final_layernorm", NORM_FINAL),
     GLOBAL("model.decoder.final_layer_norm", NORM_FINAL),
@@ -221,6 +228,8 @@ const struct llmfp_global llmfp_globals[] = {
     GLOBAL("transformer.final_layernorm", NORM_FINAL),
     GLOBAL("decoder.final_layernorm", NORM_FINAL),
     GLOBAL("decoder.final_layer_norm", NORM_FINAL),
+    GLOBAL("model.decoder.layer_norm", NORM_FINAL),
+    GLOBAL("decoder.layer_norm", NORM_FINAL),
     GLOBAL("final_norm", NORM_FINAL),
     GLOBAL("model.final_norm", NORM_FINAL),
     GLOBAL("backbone.norm_f", NORM_FINAL),
@@ -228,6 +237,8 @@ const struct llmfp_global llmfp_globals[] = {
     GLOBAL("dec.output_norm", NORM_FINAL),
     GLOBAL_IF("final_layer_norm", NORM_FINAL, .models = "gpt_neox"),
     GLOBAL_IF("encoder.final_layer_norm", NORM_FINAL, .kind = STACK_ENCODER),
+    GLOBAL_IF("model.encoder.layer_norm", NORM_FINAL, .kind = STACK_ENCODER),
+    GLOBAL_IF("encoder.layer_norm", NORM_FINAL, .kind = STACK_ENCODER),
     GLOBAL_IF("enc.output_norm", NORM_FINAL, .kind = STACK_ENCODER),
 };
 

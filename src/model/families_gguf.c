@@ -9,7 +9,7 @@
 /* A norm of the attention's output stands apart from the one before the feed-forward
  * part; in the second list there is no other one before it.                    */
 #define ATTENTION_POST_NORMS "gemma2 gemma3 gemma3n gemma-embedding glm4 olmo2 exaone4 plamo2"
-#define NORM_BEFORE_MLP      "glm4moe gpt-oss " DELTA_NETS
+#define NORM_BEFORE_MLP      "glm4moe gpt-oss seed_oss " DELTA_NETS
 #define ENCODERS             "bert nomic-bert nomic-bert-moe jina-bert-v2 jina-bert-v3"
 #define FUSED_UP             "phi3 glm4 chatglm modern-bert"
 
@@ -20,6 +20,8 @@ static const struct llmfp_rule rules[] = {
     RULE("attn_v", ATTN_V),
     RULE("attn_output", ATTN_O),
     RULE_IF("attn_qkv", ROLE_OTHER, .models = DELTA_NETS),
+    /* Whether conversion reorders this one is not documented. */
+    RULE_IF("attn_qkv", ATTN_QKV, .models = "persimmon", .layout = &llmfp_unknown_qkv),
     RULE_IF("attn_qkv", ATTN_QKV, .layout = &llmfp_cat_qkv),
     RULE("attn_q_norm", ATTN_Q_NORM),
     RULE("attn_k_norm", ATTN_K_NORM),
@@ -44,8 +46,11 @@ static const struct llmfp_rule rules[] = {
     RULE_IF("attn_norm", NORM_ATTN, .models = "falcon", .when = WHEN_ONE_GROUP),
     RULE_IF("attn_norm", ROLE_OTHER, .models = "falcon"),
     RULE_IF("attn_norm_2", NORM_ATTN, .models = "falcon"),
+    /* one part a layer, of whatever kind: it is that one's norm */
+    RULE_IF("attn_norm", ROLE_OTHER, .models = "nemotron_h nemotron_h_moe mamba mamba2"),
     RULE("attn_norm", NORM_ATTN),
     RULE("ffn_norm", NORM_MLP),
+    RULE_IF("ffn_norm_exps", NORM_MLP, .models = "arctic"),
     RULE_IF("post_attention_norm", NORM_MLP, .models = NORM_BEFORE_MLP),
     RULE_IF("post_attention_norm", NORM_ATTN_POST, .models = ATTENTION_POST_NORMS),
     RULE("post_ffw_norm", NORM_MLP_POST),

@@ -13,6 +13,8 @@
 #define POST_NORM_DECODERS "bart marian blenderbot-small"
 #define PHI3               "phi3 phi3_v phi4mm phi4_multimodal"
 #define QWEN_GATED         "qwen3_next qwen3_5 qwen3_5_text qwen3_5_moe qwen3_5_moe_text"
+/* Their layers of linear attention also name matrices under self_attn.         */
+#define MINIMAX "minimax minimax_text_01 MiniMaxText01 minimax_vl_01"
 
 static const struct llmfp_rule rules[] = {
     /* attention, one tensor per projection */
@@ -21,6 +23,7 @@ static const struct llmfp_rule rules[] = {
     RULE("self_attn.k_proj", ATTN_K),
     RULE("self_attn.v_proj", ATTN_V),
     RULE("self_attn.o_proj", ATTN_O),
+    RULE_IF("self_attn.out_proj", ROLE_OTHER, .models = MINIMAX),
     RULE("self_attn.out_proj", ATTN_O),
     RULE("self_attn.dense", ATTN_O),
     RULE("self_attn.language_expert_dense", ATTN_O),
@@ -48,6 +51,7 @@ static const struct llmfp_rule rules[] = {
     RULE_IF("self_attn.qkv_proj", ATTN_QKV, .models = "hunyuan", .layout = &llmfp_group_qkv),
     RULE_IF("self_attn.qkv_proj", ATTN_QKV, .models = "ernie4_5 ernie4_5_moe",
             .layout = &llmfp_cat_qkv_either),
+    RULE_IF("self_attn.qkv_proj", ROLE_OTHER, .models = MINIMAX),
     RULE_IF("self_attn.qkv_proj", ATTN_QKV, .layout = &llmfp_unknown_qkv),
     RULE_IF("self_attn.W_pack", ATTN_QKV, .layout = &llmfp_cat_thirds),
     RULE_IF("self_attn.query_key_value", ATTN_QKV, .models = "persimmon fuyu phi",
@@ -98,6 +102,9 @@ static const struct llmfp_rule rules[] = {
     RULE("final_layer_norm", NORM_MLP),
     RULE("ln1", NORM_ATTN),
     RULE("ln2", NORM_MLP),
+    RULE_IF("norm", NORM_ATTN, .models = "plamo"),
+    /* arctic: that of the dense part beside the experts */
+    RULE_IF("residual_layernorm", NORM_MLP, .models = "arctic"),
 
     /* feed-forward */
     RULE("mlp.gate_proj", MLP_GATE),
@@ -118,6 +125,9 @@ static const struct llmfp_rule rules[] = {
     RULE("feed_forward.gate_proj", MLP_GATE),
     RULE("feed_forward.up_proj", MLP_UP),
     RULE("feed_forward.down_proj", MLP_DOWN),
+    RULE("residual_mlp.w1", MLP_GATE),
+    RULE("residual_mlp.w3", MLP_UP),
+    RULE("residual_mlp.w2", MLP_DOWN),
     RULE_IF("mlp.gate_up_proj", ROLE_OTHER, .models = PHI3 " glm glm4",
             .layout = &llmfp_half_gate_up_of_2i),
     /* All families with this name of a matrix put the gate first. */

@@ -11,8 +11,8 @@
 /* Families that PyTorch-side tools save with all experts in one tensor, rows first. */
 #define STACKABLE                                                                                  \
     "mixtral minimax qwen2_moe qwen3_moe qwen3_next qwen3_5_moe qwen3_5_moe_text olmoe "           \
-    "deepseek_v2 deepseek_v3 kimi_k2 glm4_moe dots1 exaone_moe solar_open ernie4_5_moe "           \
-    "hunyuan_v1_moe phimoe jamba flex_olmo"
+    "deepseek_v2 deepseek_v3 deepseek_v32 kimi_k2 glm4_moe glm4_moe_lite glm_moe_dsa dots1 "       \
+    "exaone_moe solar_open ernie4_5_moe hunyuan_v1_moe minimax_m2 phimoe jamba flex_olmo"
 
 static const struct llmfp_rule rules[] = {
     /* routed experts, one tensor each; first, because most tensors are these.

@@ -147,7 +147,9 @@ static const struct llmfp_rule megatron_rules[] = {
     RULE_IF("mlp.experts.local_experts.{E}.linear_fc1", MLP_UP, .when = WHEN_UNGATED),
     RULE_IF("mlp.experts.local_experts.{E}.linear_fc1", ROLE_OTHER, .layout = &llmfp_unknown_mlp),
     RULE("mlp.experts.local_experts.{E}.linear_fc2", MLP_DOWN),
-    /* Shared experts have no width of their own in config.json to tell by. */
+    RULE_IF("mlp.shared_experts.linear_fc1", ROLE_OTHER, .when = WHEN_SHARED_GATED,
+            .part_roles = PARTS_SHARED, .layout = &llmfp_half_gate_up),
+    RULE_IF("mlp.shared_experts.linear_fc1", MOE_SHARED_UP, .when = WHEN_SHARED_UNGATED),
     RULE_IF("mlp.shared_experts.linear_fc1", ROLE_OTHER, .layout = &llmfp_unknown_mlp),
     RULE("mlp.shared_experts.linear_fc2", MOE_SHARED_DOWN),
     RULE("mlp.router", MOE_ROUTER),

@@ -55,14 +55,19 @@ static bool fits_router(const struct place *place)
     return tensor->shape[0] == experts || tensor->shape[1] == experts;
 }
 
-/* The number of outputs is `times` the width of the feed-forward part. */
-static bool outputs_are(const struct place *place, uint64_t times)
+/* The width of a dense feed-forward part, or of one routed expert. */
+static uint64_t feed_forward_of(const struct place *place)
+{
+    const struct llmfp_configuration *configuration = place->configuration;
+    return place->number >= 0 && configuration->expert_feed_forward != 0
+               ? configuration->expert_feed_forward
+               : configuration->feed_forward;
+}
+
+/* The number of outputs is `times` the width, which is known. */
+static bool outputs_are(const struct place *place, uint64_t times, uint64_t width)
 {
     const struct llmfp_tensor *tensor = place->tensor;
-    const struct llmfp_configuration *configuration = place->configuration;
-    const uint64_t width = place->number >= 0 && configuration->expert_feed_forward != 0
-                               ? configuration->expert_feed_forward
-                               : configuration->feed_forward;
     const uint32_t axes = place->bias ? 1 : 2;
     return width != 0 && tensor->n_dimensions == axes && tensor->shape[0] == times * width;
 }
@@ -110,9 +115,13 @@ static bool condition_holds(const struct place *place, enum llmfp_when when)
     case WHEN_THREE_WIDE:
         return three_wide(place->tensor);
     case WHEN_GATED:
-        return outputs_are(place, 2);
+        return outputs_are(place, 2, feed_forward_of(place));
     case WHEN_UNGATED:
-        return outputs_are(place, 1);
+        return outputs_are(place, 1, feed_forward_of(place));
+    case WHEN_SHARED_GATED:
+        return outputs_are(place, 2, configuration->shared_feed_forward);
+    case WHEN_SHARED_UNGATED:
+        return outputs_are(place, 1, configuration->shared_feed_forward);
     }
     return false;
 }

@@ -95,20 +95,22 @@ enum llmfp_when {
     WHEN_MULTI_QUERY,
     WHEN_NOT_MULTI_QUERY,
     WHEN_NEW_DECODER,
-    WHEN_GROUPED,     /* more than one key/value head */
-    WHEN_ONE_GROUP,   /* one key/value head */
-    WHEN_SANDWICH,    /* norms on both sides of each half */
-    WHEN_POST_NORM,   /* norms behind attention and feed-forward */
-    WHEN_OUTPUT_GATE, /* the query projection also makes an output gate */
-    WHEN_LATENT,      /* latent attention */
-    WHEN_PAST_LAST,   /* behind the last block */
-    WHEN_DENSE,       /* config.json states that there are no experts */
-    WHEN_MIXTURE,     /* there are experts */
-    WHEN_ROUTER,      /* a matrix has one axis as long as there are experts, where known */
-    WHEN_TEXT_EXPERT, /* the expert's index is below the number of experts */
-    WHEN_THREE_WIDE,  /* a matrix whose last axis is 3 times the one before */
-    WHEN_GATED,       /* the outputs are 2 I */
-    WHEN_UNGATED      /* the outputs are I */
+    WHEN_GROUPED,      /* more than one key/value head */
+    WHEN_ONE_GROUP,    /* one key/value head */
+    WHEN_SANDWICH,     /* norms on both sides of each half */
+    WHEN_POST_NORM,    /* norms behind attention and feed-forward */
+    WHEN_OUTPUT_GATE,  /* the query projection also makes an output gate */
+    WHEN_LATENT,       /* latent attention */
+    WHEN_PAST_LAST,    /* behind the last block */
+    WHEN_DENSE,        /* config.json states that there are no experts */
+    WHEN_MIXTURE,      /* there are experts */
+    WHEN_ROUTER,       /* a matrix has one axis as long as there are experts, where known */
+    WHEN_TEXT_EXPERT,  /* the expert's index is below the number of experts */
+    WHEN_THREE_WIDE,   /* a matrix whose last axis is 3 times the one before */
+    WHEN_GATED,        /* the outputs are 2 I */
+    WHEN_UNGATED,      /* the outputs are I */
+    WHEN_SHARED_GATED, /* likewise, of the shared expert */
+    WHEN_SHARED_UNGATED
 };
 
 /* Layouts speak of attn.k or mlp.gate; here of which attention or feed-forward.  */

@@ -15,6 +15,9 @@ static const struct llmfp_text wrappers[] = {
 
 static const struct llmfp_text nests[] = {TEXT("state_dict"), TEXT("model_state_dict")};
 
+/* What PEFT puts before every name of the model that it wraps. */
+static const struct llmfp_text peft = TEXT("base_model.model.");
+
 static bool is_one_of(const struct llmfp_text *texts, size_t n, const char *text, size_t length)
 {
     for (size_t i = 0; i < n; i++) {
@@ -30,6 +33,10 @@ size_t llmfp_name_unwrap(const char *name, char *out)
     size_t used = 0;
     const char *place = name;
     while (*place != '\0') {
+        if (used == 0 && strncmp(place, peft.text, peft.length) == 0) {
+            place += peft.length;
+            continue;
+        }
         const char *dot = strchr(place, '.');
         const size_t length = dot == NULL ? strlen(place) : (size_t)(dot - place);
         const bool last = dot == NULL;

@@ -17,6 +17,8 @@ static const struct quantisation_scheme *const schemes[] = {
     &scheme_mxfp4_original,
     &scheme_float8_inverse,
     &scheme_float8,
+    &scheme_float8_mistral,
+    &scheme_float8_deepseek,
     &scheme_gptq,
     &scheme_awq,
     &scheme_qweight,

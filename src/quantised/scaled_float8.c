@@ -4,7 +4,8 @@
  * (compressed-tensors, ModelOpt, vLLM) are both multiplied. The rectangle of a scale
  * follows from the shapes: one scale; one for each row; or a grid whose rectangles are
  * weight_block_size of the configuration, or else a power of two that fits both ways.
- * Stacked experts carry `_scale_inv` or `_scale` behind their own name.              */
+ * Stacked experts carry `_scale_inv` or `_scale` behind their own name. In the publishers'
+ * own files the scale of X.weight is X.qscale_weight (Mistral) or X.scale (DeepSeek).  */
 #include <inttypes.h>
 
 #include "bytes.h"
@@ -129,5 +130,9 @@ static enum llmfp_status assemble(struct assembly *assembly, struct llmfp_error 
 /* `X.weight` with `X.weight_scale`, and likewise for stacked experts named without ".weight". */
 const struct quantisation_scheme scheme_float8 = {"scaled FP8", "",        {"_scale"}, 1,
                                                   "",           recognise, assemble};
+const struct quantisation_scheme scheme_float8_mistral = {
+    "scaled FP8", ".weight", {".qscale_weight"}, 1, ".weight", recognise, assemble};
+const struct quantisation_scheme scheme_float8_deepseek = {"block FP8", ".weight", {".scale"}, 1,
+                                                           ".weight",   recognise, assemble};
 const struct quantisation_scheme scheme_float8_inverse = {"block FP8", "",        {"_scale_inv"}, 1,
                                                           "",          recognise, assemble};

@@ -51,7 +51,9 @@ struct quantisation_scheme {
     enum llmfp_status (*assemble)(struct assembly *assembly, struct llmfp_error *error);
 };
 
-extern const struct quantisation_scheme scheme_float8, scheme_float8_inverse; /* scaled_float8.c */
+/* scaled_float8.c */
+extern const struct quantisation_scheme scheme_float8, scheme_float8_inverse;
+extern const struct quantisation_scheme scheme_float8_mistral, scheme_float8_deepseek;
 extern const struct quantisation_scheme scheme_mxfp4, scheme_mxfp4_original, scheme_mxfp4_packed;
 extern const struct quantisation_scheme scheme_nvfp4; /* float4.c */
 extern const struct quantisation_scheme scheme_nvfp4_divided;

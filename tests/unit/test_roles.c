@@ -240,7 +240,12 @@ static void wrappers_are_stripped(void)
          "1 * other:modules.model.layers.*.self_attn.q_proj.weight[3] 64 aside"},
         /* adapters are no weights of the model */
         {NULL, "base_model.model.model.layers.3.self_attn.q_proj.lora_A.weight", "8x8",
-         "1 * other:base_model.model.model.layers.*.self_attn.q_proj.lora_A.weight[3] 64 aside"},
+         "1 * other:base_model.model.model.layers.*.self_attn.q_proj.lora_A.weight[3] 64"},
+        {NULL, "module.base_model.model.model.layers.3.self_attn.q_proj.base_layer.weight", "8x8",
+         "1 * attn.q[3] 64"},
+        {NULL, "base_model.model.lm_head.weight", "32x8", "1 * lm_head[0] 256 aside"},
+        {NULL, "model.base_model.model.layers.3.self_attn.q_proj.weight", "8x8",
+         "1 * other:model.base_model.model.layers.*.self_attn.q_proj.weight[3] 64 aside"},
         {NULL, "model.layers.3.self_attn.q_proj.lora_B.default.weight", "8x8",
          "1 * other:model.layers.*.self_attn.q_proj.lora_B.default.weight[3] 64"},
         /* the fallback keeps the name as it is in the file */
