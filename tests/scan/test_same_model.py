@@ -9,15 +9,20 @@ from collections import OrderedDict
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
+import numpy as np  # noqa: E402
+
 import checkpoints  # noqa: E402
 import gguf_file as gguf  # noqa: E402
 import harness  # noqa: E402
 import namings  # noqa: E402
 import oracle  # noqa: E402
 import program  # noqa: E402
+import quantisers  # noqa: E402
 import pytorch_files as torch  # noqa: E402
 import results  # noqa: E402
+import shapes  # noqa: E402
 from clothes import Body, encode  # noqa: E402
+from quantisers import Ternary  # noqa: E402
 
 FLOATS = ("BF16", "F16", "F32", "F64", "mixed")
 SIZES = {"block_count": "layers", "embedding_length": "hidden", "feed_forward_length": "inner",
@@ -86,15 +91,36 @@ FILES = OrderedDict([
 ])
 
 
-class SameModel(program.ScanCase):
+class Clothes(program.ScanCase):
+    """Checkpoints of one manifest, and the cells that each must have."""
+
     def setUp(self):
         super().setUp()
         self.lines, self.wanted = [], {}
+
+    def scan_all(self, n_layers):
+        """On one rank and on three."""
+        first = None
+        for ranks, options in ((None, ()), (3, ("--chunk", "4K"))):
+            found, done = self.scan("\n".join(self.lines) + "\n", "--overwrite",
+                                    "--summary=none", *options, ranks=ranks)
+            self.clean(done)
+            if first is not None:
+                results.equal(self, first, found)
+            first = found
+        for label in self.lines:
+            results.compare(self, found, label, self.wanted[label])
+            self.equal(found.model("n_layers", label), n_layers, label)
+            self.equal(int(found.model("unmapped_bytes", label)), 0, label)
+        self.equal(int(found["unscanned_bytes"].sum()), 0, "nothing is left out")
+
+
+class SameModel(Clothes):
+    def setUp(self):
+        super().setUp()
         self.bodies = {kv: Body(kv) for kv in (1, 2, 4)}
         self.known = {}  # cells of pieces, once each
         self.float_of = itertools.cycle(FLOATS)
-
-    # ---- what must come out ----
 
     def cells(self, body, elements):
         cells = {}
@@ -140,22 +166,6 @@ class SameModel(program.ScanCase):
         write_gguf(folder, [gguf.Tensor(item.name, item.dtype, item.shape, item.data)
                             for item in self.dressed(arrays, dtype)], pairs, version, parts)
 
-    def scan_all(self):
-        """All clothes in one manifest, on one rank and on three."""
-        first = None
-        for ranks, options in ((None, ()), (3, ("--chunk", "4K"))):
-            found, done = self.scan("\n".join(self.lines) + "\n", "--overwrite",
-                                    "--summary=none", *options, ranks=ranks)
-            self.clean(done)
-            if first is not None:
-                results.equal(self, first, found)
-            first = found
-        for label in self.lines:
-            results.compare(self, found, label, self.wanted[label])
-            self.equal(found.model("n_layers", label), 3, label)
-            self.equal(int(found.model("unmapped_bytes", label)), 0, label)
-        self.equal(int(found["unscanned_bytes"].sum()), 0, "nothing is left out")
-
     # ---- the matrix ----
 
     def test_files_and_floats(self):
@@ -167,7 +177,7 @@ class SameModel(program.ScanCase):
             for name in ("llama", "moe"):
                 self.put_gguf(f"gguf-{name}-{version}-{parts}-{dtype}", namings.GGUF[name], dtype,
                               version, parts)
-        self.scan_all()
+        self.scan_all(3)
 
     def test_names_and_orders(self):
         """Every family in one file of safetensors, and in one way of two others."""
@@ -181,7 +191,7 @@ class SameModel(program.ScanCase):
         for name, naming in namings.GGUF.items():
             for version, parts in ((2, 2), (3, 1)):
                 self.put_gguf(f"gguf-{name}-{version}", naming, next(self.float_of), version, parts)
-        self.scan_all()
+        self.scan_all(3)
 
     def test_publishers_files(self):
         """Meta's and Mistral's file names."""
@@ -197,7 +207,71 @@ class SameModel(program.ScanCase):
                                                                  name="weights.safetensors"))):
             folder, arrays = self.folder_for(label, body, naming)
             write(folder, self.dressed(arrays, next(self.float_of)))
-        self.scan_all()
+        self.scan_all(3)
+
+
+class QuantisedClothes(Clothes):
+    """Weights that every quantisation holds exactly: the same cells as in BF16."""
+    SIZES = {"attn.q": (256, 512), "attn.k": (128, 512), "attn.v": (128, 512),
+             "attn.o": (512, 256), "mlp.gate": (256, 512), "mlp.up": (256, 512),
+             "mlp.down": (512, 256)}
+    NAMES = {"attn.q": "self_attn.q_proj", "attn.k": "self_attn.k_proj",
+             "attn.v": "self_attn.v_proj", "attn.o": "self_attn.o_proj",
+             "mlp.gate": "mlp.gate_proj", "mlp.up": "mlp.up_proj", "mlp.down": "mlp.down_proj"}
+    GGUF_NAMES = {"attn.q": "attn_q", "attn.k": "attn_k", "attn.v": "attn_v", "attn.o":
+                  "attn_output", "mlp.gate": "ffn_gate", "mlp.up": "ffn_up", "mlp.down": "ffn_down"}
+
+    def setUp(self):
+        super().setUp()
+        rng = np.random.default_rng(31)
+        self.weights = {role: Ternary.random(rng, *shape) for role, shape in self.SIZES.items()}
+        self.cells = oracle.populations([(role, 0, "F64", encode("F64", w.values))
+                                         for role, w in self.weights.items()])
+
+    def put(self, label, names, scheme, model_type, shards=1):
+        config = shapes.llama_config(1, 512, 4, 2, 256, model_type=model_type, head_dim=64)
+        if scheme.config is not None:
+            config["quantization_config"] = scheme.config
+        tensors = [item for name, w in names.items()
+                   for item in scheme("model.layers.0." + name, w)]
+        groups = groups_of(tensors, shards) if shards > 1 else None
+        checkpoints.write_checkpoint(self.path(label), tensors, config, shards, groups=groups)
+        self.add(label)
+
+    def add(self, label):
+        self.lines.append(label)
+        self.wanted[label] = self.cells
+
+    def fused(self):
+        """phi3's names: q, k and v above one another, and gate and up."""
+        w = self.weights
+        return {"self_attn.qkv_proj": w["attn.q"].stacked(w["attn.k"]).stacked(w["attn.v"]),
+                "self_attn.o_proj": w["attn.o"],
+                "mlp.gate_up_proj": w["mlp.gate"].stacked(w["mlp.up"]),
+                "mlp.down_proj": w["mlp.down"]}
+
+    def put_gguf(self, label, kind):
+        pairs = [("general.architecture", gguf.STRING, "llama")]
+        pairs += [(f"llama.{key}", gguf.U32, value) for key, value in (
+            ("block_count", 1), ("embedding_length", 512), ("feed_forward_length", 256),
+            ("attention.head_count", 4), ("attention.head_count_kv", 2),
+            ("attention.key_length", 64), ("attention.value_length", 64))]
+        tensors = [gguf.Tensor(f"blk.0.{self.GGUF_NAMES[role]}.weight", kind, w.shape,
+                               quantisers.gguf_blocks(kind, w))
+                   for role, w in self.weights.items()]
+        self.write(label, gguf.build(pairs, tensors))
+        self.add(label)
+
+    def test_every_scheme(self):
+        fused = self.fused()
+        names = {self.NAMES[role]: w for role, w in self.weights.items()}
+        for number, (label, scheme) in enumerate(quantisers.SCHEMES.items()):
+            self.put(label, names, scheme, "llama", 1 + number % 3)
+            if not label.startswith("gptq-3"):  # whose words hold parts of several outputs
+                self.put(label + "-fused", fused, scheme, "phi3", 1 + number % 2)
+        for kind in quantisers.GGUF_KINDS:
+            self.put_gguf(f"{kind}.gguf", kind)
+        self.scan_all(1)
 
 
 if __name__ == "__main__":
