@@ -117,9 +117,10 @@ enum llmfp_status llmfp_catalog_add_tensor(struct llmfp_catalog *catalog,
                                            const struct llmfp_tensor *tensor,
                                            struct llmfp_error *error) LLMFP_MUST_CHECK;
 
-/* Check that no name occurs twice, and sort tensors by (file, offset, name), so
- * that the order does not depend on who read which header.
- * Errors: LLMFP_CHECKPOINT names the tensor and both files.                    */
+/* Check that the tensors are a model's, not all of an adapter (LoRA), and that no name
+ * occurs twice, and sort them by (file, offset, name), so that the order does not depend
+ * on who read which header.
+ * Errors: LLMFP_CHECKPOINT names the tensor and its file or files.              */
 enum llmfp_status llmfp_catalog_finish(struct llmfp_catalog *catalog,
                                        struct llmfp_error *error) LLMFP_MUST_CHECK;
 

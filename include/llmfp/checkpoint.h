@@ -26,8 +26,9 @@ struct llmfp_checkpoint {
     const struct llmfp_format *format;
     struct llmfp_file *files; /* in name order; paths belong to the arena */
     size_t n_files;
-    /* Text of config.json, or what a format with its own metadata says in its terms;
-     * NUL-terminated; NULL when there is none.                                 */
+    /* For llmfp_configuration_read and llmfp_quantised_assemble: the text of config.json, or
+     * several files (src/base/named_texts.h), or what a format with its own metadata says
+     * in the terms of config.json; NUL-terminated; NULL when there is none.    */
     const char *configuration;
     size_t configuration_bytes;
     /* Tensor names that an index file promises, sorted by bytes, and where:
@@ -45,8 +46,9 @@ void llmfp_checkpoint_clear(struct llmfp_checkpoint *checkpoint);
 
 /* Find out what `path` (a file or a directory) is: which format, which files
  * with their sizes, times and header sizes. Reads the directory, index files,
- * config.json (beside the files; at most 16 MiB; it may be absent) and the first
- * bytes of each weights file. Symbolic links in a folder are
+ * config.json, or params.json where that is absent, and quantize_config.json,
+ * quant_config.json and hf_quant_config.json (beside the files; at most 16 MiB each; none
+ * must be there) and the first bytes of each weights file. Symbolic links in a folder are
  * followed within it, and from snapshots to blobs of a download cache; `path` may be any.
  *
  * A directory, first match wins; a match that cannot be read is an error, and

@@ -1,7 +1,8 @@
-/* llmfp/configuration.h - sizes from a checkpoint's config.json.   core, no MPI
+/* llmfp/configuration.h - sizes from a checkpoint's configuration.   core, no MPI
  *
  * Head counts and widths decide where fused tensors split, so a value is here
- * only when it is certain: stated in config.json, or the documented default of
+ * only when it is certain: stated in config.json (or params.json, Meta's
+ * and Mistral's own, where that is not there), or the documented default of
  * that model class. Otherwise it is 0 ("not known").
  * Source of names and defaults: each family's public configuration class.      */
 #ifndef LLMFP_CONFIGURATION_H
@@ -33,6 +34,7 @@ struct llmfp_configuration {
     uint64_t shared_feed_forward;        /* I of the shared expert, where stated */
     uint64_t experts;                    /* E, routed */
     bool present;                        /* a config.json was there */
+    bool publisher_sizes;                /* or rather the publisher's own params.json */
     bool dense;                          /* E is stated, and is 0 */
     bool multi_query;                    /* falcon, gpt_bigcode, chatglm (class default applied) */
     bool new_decoder_architecture;       /* falcon */
@@ -49,7 +51,8 @@ struct llmfp_configuration {
     uint32_t layer_kv_heads[LLMFP_LISTED_LAYERS];
 };
 
-/* Read config.json text (NULL when there is none: everything unknown).  Local.
+/* Read the sizes out of llmfp_checkpoint.configuration, or of the text of one config.json
+ * (NULL when there is none: everything unknown).                          Local.
  * A key that is absent takes the default of its model type where that is
  * documented (configuration_defaults.c); null key/value heads mean "as many as
  * query heads". Unknown keys are ignored; NaN and Infinity, which Python writes,
@@ -58,7 +61,7 @@ struct llmfp_configuration {
  * Errors: LLMFP_CHECKPOINT for text that is not JSON or holds impossible sizes
  * (no number, negative, fractional, above 2^31); names the key and the value.
  * LLMFP_FATAL without memory.                                                  */
-enum llmfp_status llmfp_configuration_read(const char *text, size_t n_bytes,
+enum llmfp_status llmfp_configuration_read(const char *texts, size_t n_bytes,
                                            struct llmfp_configuration *configuration,
                                            struct llmfp_error *error) LLMFP_MUST_CHECK;
 

@@ -2,7 +2,7 @@
  *                                                                core, no MPI
  * Quantisers store a weight as several tensors: codes, scales, zero points. What
  * they mean follows from their names, types and shapes, and from the
- * "quantization_config" in config.json. After this step each weight is one tensor
+ * "quantization_config" in config.json, or files that quantisers write beside it. After this step each weight is one tensor
  * with its logical shape, and its scales are its sides; the value of an element is
  * what the format's definition says in real arithmetic:
  *   scaled 8-bit floats   code * scale of its block, row or tensor
@@ -21,7 +21,8 @@
 #include "llmfp/error.h"
 
 /* Put the quantised tensors of a finished catalog together. The order of the tensors
- * stays that of the codes. `configuration` is the text of config.json, or NULL.
+ * stays that of the codes. `configuration` is llmfp_checkpoint.configuration, or the text
+ * of one config.json, or NULL.
  * Local; reads the small texts that say the shapes of bitsandbytes' weights, so an error
  * may be one rank's alone, and ranks must agree.
  * Errors: LLMFP_CHECKPOINT: a tensor whose scales do not fit it, or a quantisation that

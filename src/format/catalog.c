@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adapter.h"
 #include "by_name.h"
 
 const struct llmfp_storage *llmfp_tensor_storage(const struct llmfp_tensor *tensor)
@@ -214,10 +215,11 @@ static enum llmfp_status check_names(const struct llmfp_catalog *catalog, struct
 enum llmfp_status llmfp_catalog_finish(struct llmfp_catalog *catalog, struct llmfp_error *error)
 {
     const size_t n = catalog->n_tensors;
-    if (n < 2) {
-        return LLMFP_OK;
+    enum llmfp_status status = llmfp_adapter_refuse(catalog, error);
+    if (n < 2 || status != LLMFP_OK) {
+        return status;
     }
-    const enum llmfp_status status = check_names(catalog, error);
+    status = check_names(catalog, error);
     if (status == LLMFP_OK) {
         /* Names differ, so this order is total and no sorting method matters. */
         qsort(catalog->tensors, n, sizeof *catalog->tensors, by_place);

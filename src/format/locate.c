@@ -1,6 +1,7 @@
 /* locate.c - from a path to the files of a checkpoint, without reading headers. */
 #include <string.h>
 
+#include "configuration_files.h"
 #include "file.h"
 #include "folder.h"
 #include "format.h"
@@ -8,8 +9,6 @@
 #include "index.h"
 #include "links.h"
 #include "llmfp/checkpoint.h"
-
-#define MOST_CONFIGURATION_BYTES (UINT64_C(16) << 20)
 
 /* Look at each file and note its size, time and header size. `index` is the path
  * of the index that names them, or NULL. */
@@ -44,36 +43,6 @@ static enum llmfp_status probe_files(const char *folder, const struct llmfp_name
     }
     checkpoint->n_files = names->n_names;
     return LLMFP_OK;
-}
-
-static enum llmfp_status read_configuration(const char *folder, struct llmfp_checkpoint *checkpoint,
-                                            struct llmfp_error *error)
-{
-    const char *path = llmfp_path_join(&checkpoint->arena, folder, "config.json");
-    if (path == NULL) {
-        return llmfp_fail_memory(error, strlen(folder), "a file name");
-    }
-    enum llmfp_path_kind kind;
-    enum llmfp_status status = llmfp_path_look(path, &kind, error);
-    if (status != LLMFP_OK || kind == LLMFP_PATH_MISSING) {
-        return status;
-    }
-    status = llmfp_link_check(folder, path, error);
-    if (status != LLMFP_OK) {
-        return status;
-    }
-    struct llmfp_buffer text = {0};
-    status = llmfp_file_read_whole(path, MOST_CONFIGURATION_BYTES, &text, error);
-    if (status == LLMFP_OK) {
-        checkpoint->configuration =
-            llmfp_arena_string(&checkpoint->arena, (const char *)text.bytes, text.size_bytes);
-        checkpoint->configuration_bytes = text.size_bytes;
-        if (checkpoint->configuration == NULL) {
-            status = llmfp_fail_memory(error, text.size_bytes, path);
-        }
-    }
-    llmfp_buffer_clear(&text);
-    return status;
 }
 
 /* The folder of a path, with its slash, in the arena; "" when it has none. */
@@ -202,8 +171,9 @@ static enum llmfp_status locate(const char *path, struct llmfp_checkpoint *check
     if (status != LLMFP_OK) {
         return status;
     }
-    return checkpoint->format->configure != NULL ? checkpoint->format->configure(checkpoint, error)
-                                                 : read_configuration(folder, checkpoint, error);
+    return checkpoint->format->configure != NULL
+               ? checkpoint->format->configure(checkpoint, error)
+               : llmfp_configuration_files_read(folder, checkpoint, error);
 }
 
 enum llmfp_status llmfp_checkpoint_locate(const char *path, struct llmfp_checkpoint *checkpoint,

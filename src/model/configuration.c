@@ -1,5 +1,5 @@
-/* configuration.c - config.json into sizes. The file is hostile input: a value is
- * used only when it is a whole number from 0 to 2^31.                          */
+/* configuration.c - config.json, or the publisher's params.json, into sizes. The file is hostile
+ * input: a value is used only when it is a whole number from 0 to 2^31.            */
 #include "llmfp/configuration.h"
 
 #include <cjson/cJSON.h>
@@ -9,6 +9,7 @@
 
 #include "configuration_defaults.h"
 #include "json_numbers.h"
+#include "named_texts.h"
 #include "utf8.h"
 
 static const double most_size = 2147483648.0; /* 2^31 */
@@ -17,6 +18,7 @@ static const double most_size = 2147483648.0; /* 2^31 */
 struct reader {
     const cJSON *root;
     const cJSON *language; /* the language model's own part; root when there is none */
+    const char *file;      /* for messages */
     struct llmfp_error *error;
     enum llmfp_status status;
 };
@@ -59,10 +61,9 @@ static void refuse(struct reader *reader, const char *key, const cJSON *item, co
         return;
     }
     if (cJSON_IsNumber(item)) {
-        reader->status =
-            llmfp_fail(reader->error, LLMFP_CHECKPOINT,
-                       "config.json: \"%s\" is %.17g, but must be %s; correct the file", key,
-                       item->valuedouble, wanted);
+        reader->status = llmfp_fail(reader->error, LLMFP_CHECKPOINT,
+                                    "%s: \"%s\" is %.17g, but must be %s; correct the file",
+                                    reader->file, key, item->valuedouble, wanted);
         return;
     }
     char shown[80];
@@ -79,8 +80,8 @@ static void refuse(struct reader *reader, const char *key, const cJSON *item, co
     }
     const char *quote = cJSON_IsString(item) ? "\"" : "";
     reader->status = llmfp_fail(reader->error, LLMFP_CHECKPOINT,
-                                "config.json: \"%s\" is %s%s%s, but must be %s; correct the file",
-                                key, quote, kind, quote, wanted);
+                                "%s: \"%s\" is %s%s%s, but must be %s; correct the file",
+                                reader->file, key, quote, kind, quote, wanted);
 }
 
 static bool is_size(const cJSON *item)
@@ -210,16 +211,18 @@ static const char *const kv_keys[] = {
 static const char *const group_keys[] = {"multi_query_group_num", NULL};
 static const char *const head_size_keys[] = {"head_dim", "kv_channels", "d_kv", NULL};
 static const char *const feed_forward_keys[] = {
-    "intermediate_size", "ffn_hidden_size", "ffn_dim", "d_ff", "n_inner", NULL};
+    "intermediate_size", "ffn_hidden_size", "ffn_dim", "d_ff", "n_inner", "hidden_dim", NULL};
 static const char *const expert_keys[] = {"num_local_experts",
                                           "num_experts",
                                           "n_routed_experts",
                                           "moe_num_experts",
                                           "ffn_config.moe_num_experts",
                                           "num_moe_experts",
+                                          "moe.num_experts",
+                                          "moe_args.num_experts",
                                           NULL};
 static const char *const expert_width_keys[] = {"moe_intermediate_size", "moe_ffn_hidden_size",
-                                                NULL};
+                                                "moe.expert_hidden_dim", NULL};
 static const char *const shared_width_keys[] = {"moe_shared_expert_intermediate_size",
                                                 "shared_expert_intermediate_size", NULL};
 static const char *const latent_keys[] = {"kv_lora_rank", NULL};
@@ -381,46 +384,80 @@ static bool only_blanks(const char *text, const char *end)
     return text == end;
 }
 
-enum llmfp_status llmfp_configuration_read(const char *text, size_t n_bytes,
-                                           struct llmfp_configuration *configuration,
-                                           struct llmfp_error *error)
+/* One file's text, parsed; NULL with a status. */
+static cJSON *parse(const char *file, const char *text, size_t n_bytes, struct llmfp_error *error,
+                    enum llmfp_status *status)
 {
-    *configuration = (struct llmfp_configuration){0};
-    if (text == NULL) {
-        return LLMFP_OK;
-    }
     if (!llmfp_utf8_valid(text, n_bytes)) {
-        return llmfp_fail(error, LLMFP_CHECKPOINT,
-                          "config.json is not valid UTF-8; correct the file or take it away");
+        *status = llmfp_fail(error, LLMFP_CHECKPOINT,
+                             "%s is not valid UTF-8; correct the file or take it away", file);
+        return NULL;
     }
     size_t size_bytes = 0;
     char *copy = llmfp_json_quote_numbers(text, n_bytes, &size_bytes);
     if (copy == NULL) {
-        return llmfp_fail_memory(error, n_bytes, "config.json");
+        *status = llmfp_fail_memory(error, n_bytes, file);
+        return NULL;
     }
     const char *end = copy;
     cJSON *root = cJSON_ParseWithLengthOpts(copy, size_bytes, &end, false);
-    enum llmfp_status status = LLMFP_OK;
+    *status = LLMFP_OK;
     if (root == NULL || !only_blanks(end, copy + size_bytes)) {
-        status =
-            llmfp_fail(error, LLMFP_CHECKPOINT,
-                       "config.json: line %u is not valid JSON; correct the file or take it away",
-                       line_of(copy, end));
+        *status = llmfp_fail(error, LLMFP_CHECKPOINT,
+                             "%s: line %u is not valid JSON; correct the file or take it away",
+                             file, line_of(copy, end));
     } else if (!cJSON_IsObject(root)) {
-        status = llmfp_fail(error, LLMFP_CHECKPOINT,
-                            "config.json holds no JSON object; correct the file or take it away");
-    } else {
-        struct reader reader = {.root = root, .language = root, .error = error};
-        configuration->present = true;
-        reader.language = language_part(&reader);
-        read_names(&reader, configuration);
-        read_sizes(&reader, configuration);
-        status = reader.status;
+        *status = llmfp_fail(error, LLMFP_CHECKPOINT,
+                             "%s holds no JSON object; correct the file or take it away", file);
+    }
+    free(copy);
+    if (*status != LLMFP_OK) {
+        cJSON_Delete(root);
+        root = NULL;
+    }
+    return root;
+}
+
+/* config.json, or else the publisher's file; NULL: neither is there. */
+static const char *sizes_text(const char *texts, size_t n_bytes, const char **file,
+                              size_t *text_bytes)
+{
+    static const char *const files[] = {"config.json", "params.json"};
+    const char *text = NULL;
+    for (size_t i = 0; texts != NULL && text == NULL && i < sizeof files / sizeof files[0]; i++) {
+        *file = files[i];
+        text = llmfp_named_texts_find(texts, n_bytes, files[0], files[i], text_bytes);
+    }
+    return text;
+}
+
+enum llmfp_status llmfp_configuration_read(const char *texts, size_t n_bytes,
+                                           struct llmfp_configuration *configuration,
+                                           struct llmfp_error *error)
+{
+    *configuration = (struct llmfp_configuration){0};
+    struct reader reader = {.error = error};
+    size_t text_bytes = 0;
+    const char *text = sizes_text(texts, n_bytes, &reader.file, &text_bytes);
+    if (text == NULL) {
+        return LLMFP_OK;
+    }
+    cJSON *root = parse(reader.file, text, text_bytes, error, &reader.status);
+    if (root == NULL) {
+        return reader.status;
+    }
+    reader.root = root;
+    configuration->present = true;
+    reader.language = language_part(&reader);
+    read_names(&reader, configuration);
+    read_sizes(&reader, configuration);
+    configuration->publisher_sizes = strcmp(reader.file, "params.json") == 0;
+    if (configuration->publisher_sizes && configuration->kv_heads == 0) {
+        configuration->kv_heads = configuration->heads; /* what their own readers take */
     }
     cJSON_Delete(root);
-    free(copy);
-    if (status != LLMFP_OK) {
+    if (reader.status != LLMFP_OK) {
         *configuration = (struct llmfp_configuration){0};
     }
-    return status;
+    return reader.status;
 }

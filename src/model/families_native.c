@@ -10,6 +10,8 @@ static const struct llmfp_rule meta_rules[] = {
     RULE("attention.wo", ATTN_O),
     RULE_IF("attention.wqkv", ATTN_QKV, .models = "internlm2", .layout = &llmfp_group_qkv),
     RULE_IF("attention.wqkv", ATTN_QKV, .models = "llama4 llama4_text", .layout = &llmfp_cat_qkv),
+    /* of the publishers, Llama 4's alone fuses */
+    RULE_IF("attention.wqkv", ATTN_QKV, .when = WHEN_PUBLISHER, .layout = &llmfp_cat_qkv),
     RULE_IF("attention.wqkv", ATTN_QKV, .layout = &llmfp_unknown_qkv),
     RULE_IF("attention.wqkv.layer_norm_weight", NORM_ATTN, .leaves = LEAF_BARE),
     RULE("attention_norm", NORM_ATTN),

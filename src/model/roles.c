@@ -122,6 +122,8 @@ static bool condition_holds(const struct place *place, enum llmfp_when when)
         return outputs_are(place, 2, configuration->shared_feed_forward);
     case WHEN_SHARED_UNGATED:
         return outputs_are(place, 1, configuration->shared_feed_forward);
+    case WHEN_PUBLISHER:
+        return configuration->publisher_sizes;
     }
     return false;
 }

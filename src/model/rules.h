@@ -110,7 +110,8 @@ enum llmfp_when {
     WHEN_GATED,        /* the outputs are 2 I */
     WHEN_UNGATED,      /* the outputs are I */
     WHEN_SHARED_GATED, /* likewise, of the shared expert */
-    WHEN_SHARED_UNGATED
+    WHEN_SHARED_UNGATED,
+    WHEN_PUBLISHER /* sizes come from the publisher's own params.json */
 };
 
 /* Layouts speak of attn.k or mlp.gate; here of which attention or feed-forward.  */

@@ -139,8 +139,9 @@ static enum llmfp_status assemble_gptq(struct assembly *assembly, struct llmfp_e
     }
     if (!settings->present) {
         return llmfp_fail(error, LLMFP_CHECKPOINT,
-                          "config.json has no quantization_config, which says how GPTQ's zero "
-                          "points are stored; add it (checkpoint_format \"gptq\" or \"gptq_v2\")");
+                          "there is no quantization_config in config.json, and no "
+                          "quantize_config.json, to say how GPTQ's zero points are stored; add it "
+                          "(checkpoint_format \"gptq\" or \"gptq_v2\")");
     }
     const unsigned bits = are_matrices(assembly) ? bits_of(assembly) : 0;
     if (bits == 0 || (settings->bits != 0 && settings->bits != bits && !settings->dynamic)) {

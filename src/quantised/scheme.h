@@ -10,7 +10,7 @@
 
 enum { SCHEME_MOST_SIDES = 6 };
 
-/* "quantization_config" as far as schemes ask for it; 0 and "" where it is silent.  */
+/* The quantiser's settings as far as schemes ask for them; 0 and "" where they are silent. */
 struct quantisation_settings {
     bool present;
     char method[64];  /* quant_method */
@@ -65,10 +65,12 @@ extern const struct quantisation_scheme scheme_nf4, scheme_fp4, scheme_int8; /* 
 /* compressed_tensors.c */
 extern const struct quantisation_scheme scheme_packed_integers, scheme_integers;
 
-/* settings.c. Read the configuration's text; unknown keys do not matter.       Local.
- * Errors: LLMFP_FATAL without memory. Text that is no JSON gives no settings: who reads
- * the sizes has refused it by then.                                                  */
-enum llmfp_status quantisation_settings_read(const char *text, size_t n_bytes,
+/* settings.c. Read the configuration (llmfp_checkpoint.configuration); unknown keys do not
+ * matter.                                                                     Local.
+ * Errors: LLMFP_CHECKPOINT: two files contradict each other, or one of a quantiser is no
+ * JSON; LLMFP_FATAL without memory. A config.json that is no JSON gives no settings: who
+ * reads the sizes has refused it by then.                                            */
+enum llmfp_status quantisation_settings_read(const char *texts, size_t n_bytes,
                                              struct quantisation_settings *settings,
                                              struct llmfp_error *error) LLMFP_MUST_CHECK;
 

@@ -117,6 +117,32 @@ static void names_of_keys(void)
     "{\"model_type\":\"qwen3\",\"num_hidden_layers\":4,\"hidden_size\":64,"                        \
     "\"num_attention_heads\":8}"
 
+static void publishers_sizes(void)
+{
+    static const struct sizes_case cases[] = {
+        {"\1params.json 58\n{\"dim\": 64, \"n_layers\": 5, \"n_heads\": 4, \"vocab_size\": -1}", 5,
+         64, 4, 4, 16},
+        {"\1params.json 73\n{\"dim\": 64, \"n_layers\": 5, \"n_heads\": 4, \"n_kv_heads\": 2, "
+         "\"head_dim\": 32}",
+         5, 64, 4, 2, 32},
+        /* config.json goes before */
+        {"\1params.json 9\n{\"dim\":3}\1config.json 9\n{\"dim\":5}", 0, 5, 0, 0, 0},
+    };
+    SIZES_ARE(cases);
+    CU_ASSERT(read_text(cases[0].text).publisher_sizes);
+    CU_ASSERT(!read_text(cases[2].text).publisher_sizes);
+    CU_ASSERT(!read_text("{\"dim\":5}").publisher_sizes);
+    const struct llmfp_configuration found =
+        read_text("\1params.json 69\n{\"hidden_dim\": 28, \"moe\": {\"num_experts\": 8, "
+                  "\"expert_hidden_dim\": 7}}");
+    CU_ASSERT(found.feed_forward == 28 && found.experts == 8 && found.expert_feed_forward == 7);
+    refuses("\1params.json 12\n{\"dim\": 1.5}", "params.json", "1.5");
+    refuses("\1params.json 2\n[]", "params.json", "no JSON object");
+    struct llmfp_configuration none;
+    CU_ASSERT(llmfp_configuration_read("\1quant_config.json 2\n{}", 22, &none, NULL) == LLMFP_OK);
+    CU_ASSERT(!none.present);
+}
+
 static void language_part_of_multimodal(void)
 {
     static const char *const texts[] = {
@@ -284,7 +310,7 @@ static void odd_but_valid(void)
     CU_ASSERT_STRING_EQUAL(read_text("{\"model_type\":\"a\\u001bb\"}").model_type, "a\\x1bb");
 }
 
-TEST_PROGRAM("configuration", TEST(nothing_is_unknown), TEST(names_of_keys),
+TEST_PROGRAM("configuration", TEST(nothing_is_unknown), TEST(names_of_keys), TEST(publishers_sizes),
              TEST(language_part_of_multimodal), TEST(absent_and_null), TEST(families_with_flags),
              TEST(other_sizes), TEST(more_listed_layers_than_fit), TEST(impossible_values),
              TEST(not_json), TEST(odd_but_valid))
