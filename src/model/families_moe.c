@@ -53,6 +53,13 @@ static const struct llmfp_rule rules[] = {
     RULE_IF("mlp.experts.gate_up_proj", ROLE_OTHER, .leaves = LEAF_BARE,
             .layout = &llmfp_unknown_mlp),
     RULE_IF("mlp.experts.down_proj", MLP_DOWN, .leaves = LEAF_BARE),
+    /* MLX stacks the experts of every family, one tensor for each matrix */
+    RULE("mlp.switch_mlp.gate_proj", MLP_GATE),
+    RULE("mlp.switch_mlp.up_proj", MLP_UP),
+    RULE("mlp.switch_mlp.down_proj", MLP_DOWN),
+    RULE("block_sparse_moe.switch_mlp.gate_proj", MLP_GATE),
+    RULE("block_sparse_moe.switch_mlp.up_proj", MLP_UP),
+    RULE("block_sparse_moe.switch_mlp.down_proj", MLP_DOWN),
     RULE_IF("mlp.experts.down_proj_bias", MLP_DOWN, .leaves = LEAF_BARE_BIAS),
     RULE_IF("mlp.experts.down_proj_blocks", MLP_DOWN, .leaves = LEAF_BARE),
     RULE_IF("feed_forward.experts.gate_up_proj", ROLE_OTHER, .leaves = LEAF_BARE,

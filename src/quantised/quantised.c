@@ -218,7 +218,7 @@ static bool is_packed_name(const char *name)
  * result without them would look complete. */
 static enum llmfp_status refuse_rest(const struct work *work, struct llmfp_error *error)
 {
-    const bool quantised = work->settings.method[0] != '\0';
+    const bool quantised = work->settings.present;
     for (size_t i = 0; i < work->catalog->n_tensors; i++) {
         const struct llmfp_tensor *tensor = &work->catalog->tensors[i];
         const bool integers = llmfp_encoding(tensor->encoding)->kind == LLMFP_KIND_INTEGER;
@@ -254,7 +254,7 @@ static void drop_used(struct work *work)
 static bool may_be_quantised(const struct llmfp_catalog *catalog,
                              const struct quantisation_settings *settings)
 {
-    if (settings->method[0] != '\0') {
+    if (settings->present) {
         return true;
     }
     for (size_t i = 0; i < catalog->n_tensors; i++) {

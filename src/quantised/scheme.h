@@ -19,6 +19,7 @@ struct quantisation_settings {
     bool dynamic;     /* some tensors have settings of their own */
     uint64_t bits;
     int64_t group_size;  /* -1: a whole column */
+    bool mixed_groups;   /* some tensors have groups of another size */
     uint64_t block_rows; /* weight_block_size */
     uint64_t block_columns;
 };

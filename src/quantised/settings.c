@@ -1,6 +1,7 @@
 /* settings.c - how the weights are quantised, as the configuration files say it.
  *
- * "quantization_config" in config.json, and files that quantisers write beside it:
+ * "quantization_config" in config.json (MLX: "quantization"), and files that quantisers
+ * write beside it:
  *   quantize_config.json   AutoGPTQ: bits, group_size, desc_act, sym, checkpoint_format
  *   quant_config.json      AutoAWQ: w_bit, q_group_size, zero_point, version; or AutoGPTQ's keys
  *   hf_quant_config.json   ModelOpt: {"quantization": {"quant_algo", "group_size", ...}}
@@ -66,6 +67,20 @@ static const char *method_of(const cJSON *config, bool gptq_file)
                : "";
 }
 
+/* MLX: members that are objects hold the settings of single tensors. */
+static bool has_other_groups(const cJSON *config, int64_t group_size)
+{
+    const cJSON *item;
+    cJSON_ArrayForEach(item, config)
+    {
+        const cJSON *group = cJSON_IsObject(item) ? get(item, "group_size") : NULL;
+        if (group != NULL && number(group) != group_size) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void fill(const cJSON *config, const char *method, struct quantisation_settings *settings)
 {
     *settings = (struct quantisation_settings){.present = true};
@@ -81,6 +96,7 @@ static void fill(const cJSON *config, const char *method, struct quantisation_se
     settings->dynamic = cJSON_IsObject(get(config, "dynamic"));
     settings->bits = positive(either(config, "bits", "w_bit"));
     settings->group_size = number(either(config, "group_size", "q_group_size"));
+    settings->mixed_groups = has_other_groups(config, settings->group_size);
     const cJSON *block = get(config, "weight_block_size");
     settings->block_rows = positive(cJSON_GetArrayItem(block, 0));
     settings->block_columns = positive(cJSON_GetArrayItem(block, 1));
@@ -156,6 +172,7 @@ static enum llmfp_status merge(struct merging *merging, const struct quantisatio
     merge_word(merging, "format", settings->format, other->format);
     merge_word(merging, "version", settings->version, other->version);
     settings->dynamic = settings->dynamic || other->dynamic;
+    settings->mixed_groups = settings->mixed_groups || other->mixed_groups;
     settings->bits = (uint64_t)merge_number(merging, "number of bits", (int64_t)settings->bits,
                                             (int64_t)other->bits);
     settings->group_size =
@@ -172,6 +189,7 @@ static const struct {
 } sources[] = {
     {"config.json", "quantization_config", false},
     {"config.json", "compression_config", false}, /* compressed-tensors, first versions */
+    {"config.json", "quantization", false},       /* MLX */
     {"params.json", "quantization", false},
     {"quantize_config.json", NULL, true},
     {"quant_config.json", NULL, true},

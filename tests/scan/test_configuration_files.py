@@ -94,6 +94,14 @@ class ConfigurationFiles(program.ScanCase):
         self.refused(self.put("packed", [item], hf_quant_config=MODELOPT), "packed weights",
                      "modelopt")
 
+    def test_mlx(self):
+        """Words in place of a weight are refused, whatever names the settings."""
+        item = checkpoints.Tensor(Q + ".weight", "U32", (64, 64), data=bytes(64 * 64 * 4))
+        scales = checkpoints.tensor(Q + ".scales", "BF16", (64, 16), np.ones(1024))
+        label = self.put("mlx", [item, scales], config={
+            "quantization": {"group_size": 32, "bits": 4, "mode": "mxfp4"}})
+        self.refused(label, "packed weights (U32)", "not read")
+
     def test_contradictions(self):
         own = {"quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 256,
                                        "checkpoint_format": "gptq"}}
