@@ -232,6 +232,8 @@ const struct llmfp_global llmfp_globals[] = {
     GLOBAL("decoder.layer_norm", NORM_FINAL),
     GLOBAL("final_norm", NORM_FINAL),
     GLOBAL("model.final_norm", NORM_FINAL),
+    GLOBAL_IF("model.embedding_norm", NORM_FINAL, .models = "lfm2 lfm2_moe lfm2_vl"),
+    GLOBAL_IF("token_embd_norm", NORM_FINAL, .models = "lfm2 lfm2moe"),
     GLOBAL("backbone.norm_f", NORM_FINAL),
     GLOBAL("output_norm", NORM_FINAL),
     GLOBAL("dec.output_norm", NORM_FINAL),

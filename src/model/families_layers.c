@@ -89,6 +89,7 @@ static const struct llmfp_rule rules[] = {
     RULE("pre_ff_layernorm", NORM_MLP),
     RULE("attention_layernorm", NORM_ATTN),
     RULE("feedforward_layernorm", NORM_MLP),
+    RULE("operator_norm", NORM_ATTN),
     RULE("pre_attn_norm", NORM_ATTN),
     RULE("post_attn_norm", NORM_ATTN_POST),
     RULE("pre_moe_norm", NORM_MLP),

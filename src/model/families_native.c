@@ -23,6 +23,7 @@ static const struct llmfp_rule meta_rules[] = {
 
     /* Mistral's mixtures, and latent attention */
     RULE("feed_forward.gate", MOE_ROUTER),
+    RULE_IF("feed_forward.expert_bias", MOE_ROUTER, .leaves = LEAF_BARE_BIAS),
     RULE("feed_forward.experts.{E}.w1", MLP_GATE),
     RULE("feed_forward.experts.{E}.w3", MLP_UP),
     RULE("feed_forward.experts.{E}.w2", MLP_DOWN),

@@ -138,6 +138,37 @@ static void hybrids(void)
     ROLES_CHECK(cases);
 }
 
+/* LFM2: short convolutions, and attention in some layers; names after the publisher's own. */
+static void lfm2(void)
+{
+    static const struct roles_case cases[] = {
+        {OF("lfm2", ""), L("self_attn.q_proj.weight"), "12x12", "1 * attn.q[3] 144"},
+        {OF("lfm2", ""), L("self_attn.out_proj.weight"), "12x12", "1 * attn.o[3] 144"},
+        {OF("lfm2", ""), L("self_attn.k_layernorm.weight"), "3", "1 * attn.k_norm[3] 3"},
+        {OF("lfm2", ""), L("operator_norm.weight"), "12", "1 * norm.attn[3] 12"},
+        {OF("lfm2", ""), L("ffn_norm.weight"), "12", "1 * norm.mlp[3] 12"},
+        {OF("lfm2", ""), L("feed_forward.w1.weight"), "10x12", "1 * mlp.gate[3] 120"},
+        {OF("lfm2", ""), L("feed_forward.w3.weight"), "10x12", "1 * mlp.up[3] 120"},
+        {OF("lfm2", ""), L("feed_forward.w2.weight"), "12x10", "1 * mlp.down[3] 120"},
+        {OF("lfm2", ""), L("conv.in_proj.weight"), "36x12",
+         "1 * other:model.layers.*.conv.in_proj.weight[3] 432"},
+        {OF("lfm2", ""), L("conv.out_proj.weight"), "12x12",
+         "1 * other:model.layers.*.conv.out_proj.weight[3] 144"},
+        {OF("lfm2", ""), "model.embedding_norm.weight", "12", "1 * norm.final[0] 12 aside"},
+        {OF("lfm2_moe", E8), L("feed_forward.gate.weight"), "8x12", "1 * moe.router[3] 96"},
+        {OF("lfm2_moe", E8), L("feed_forward.expert_bias"), "8", "1 * moe.router.bias[3] 8"},
+        {OF("lfm2_moe", E8), L("feed_forward.experts.7.w2.weight"), "12x10",
+         "1 * mlp.down[3]#7 120"},
+        {OF("lfm2_vl", ""), "model.vision_tower.vision_model.encoder.layers.3.mlp.fc1.weight",
+         "10x12",
+         "1 * other:model.vision_tower.vision_model.encoder.layers.*.mlp.fc1.weight[3] 120 aside"},
+        {OF("lfm2", ""), "blk.3.shortconv.in_proj.weight", "36x12",
+         "1 * other:blk.*.shortconv.in_proj.weight[3] 432"},
+        {OF("lfm2", ""), "token_embd_norm.weight", "12", "1 * norm.final[0] 12 aside"},
+    };
+    ROLES_CHECK(cases);
+}
+
 static void mixtures(void)
 {
     static const struct roles_case cases[] = {
@@ -311,5 +342,5 @@ static void gguf(void)
     ROLES_CHECK(cases);
 }
 
-TEST_PROGRAM("more families", TEST(separate_matrices), TEST(hybrids), TEST(mixtures),
+TEST_PROGRAM("more families", TEST(separate_matrices), TEST(hybrids), TEST(lfm2), TEST(mixtures),
              TEST(second_stacks_and_towers), TEST(gguf))
