@@ -37,6 +37,7 @@ enum llmfp_encoding_id {
     LLMFP_AWQ,            /* integers of 4 bits, src/encoding/awq.c */
     LLMFP_LOOKUP4,        /* NF4, FP4 of bitsandbytes; src/encoding/lookup4.c */
     LLMFP_INTEGER_ROWS,   /* of compressed-tensors; src/encoding/integer_rows.c */
+    LLMFP_MLX,            /* integers with scales and offsets; src/encoding/mlx.c */
     /* blocks of GGUF files; src/encoding/ggml_*.c */
     LLMFP_Q1_0,
     LLMFP_Q2_0,

@@ -11,6 +11,7 @@
  *   GPTQ, AWQ             scale of its group and output * (code - zero point)
  *   compressed-tensors    scale of its group and row * (code - zero point)
  *   NF4, FP4              quant_map[code] * absmax of its block
+ *   MLX                   scale of its group * code + bias of its group
  * One row of the table in src/quantised/quantised.c and one file there add a scheme. */
 #ifndef LLMFP_QUANTISED_H
 #define LLMFP_QUANTISED_H

@@ -39,6 +39,8 @@ static const struct llmfp_encoding table[LLMFP_N_ENCODINGS] = {
                        llmfp_check_lookup4},
     [LLMFP_INTEGER_ROWS] = {"INTEGER_ROWS", LLMFP_KIND_FLOAT, 1, 1, -149, 9 + 128,
                             llmfp_add_integer_rows, llmfp_check_integer_rows},
+    /* F32 times codes below 2^8, plus F32. */
+    [LLMFP_MLX] = {"MLX", LLMFP_KIND_FLOAT, 32, 16, -149, 9 + 128, llmfp_add_mlx, llmfp_check_mlx},
     /* Blocks of GGUF files: a binary16 scale (unit 2^-24, below 2^16) times an integer. */
     [LLMFP_Q1_0] = {"Q1_0", LLMFP_KIND_FLOAT, 128, 18, -24, 16, llmfp_add_q1_0, NULL},
     [LLMFP_Q2_0] = {"Q2_0", LLMFP_KIND_FLOAT, 64, 18, -24, 17, llmfp_add_q2_0, NULL},

@@ -24,6 +24,7 @@ llmfp_kernel llmfp_add_gptq;
 llmfp_kernel llmfp_add_awq;
 llmfp_kernel llmfp_add_lookup4;
 llmfp_kernel llmfp_add_integer_rows;
+llmfp_kernel llmfp_add_mlx;
 
 /* The `check` of encodings that have one. */
 enum llmfp_status llmfp_check_gptq(const struct llmfp_sides *sides, struct llmfp_error *error);
@@ -31,6 +32,7 @@ enum llmfp_status llmfp_check_lookup4(const struct llmfp_sides *sides, struct ll
 
 enum llmfp_status llmfp_check_integer_rows(const struct llmfp_sides *sides,
                                            struct llmfp_error *error);
+enum llmfp_status llmfp_check_mlx(const struct llmfp_sides *sides, struct llmfp_error *error);
 /* ggml_legacy.c, ggml_k.c, ggml_iq.c */
 llmfp_kernel llmfp_add_q1_0;
 llmfp_kernel llmfp_add_q2_0;

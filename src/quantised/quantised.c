@@ -24,6 +24,7 @@ static const struct quantisation_scheme *const schemes[] = {
     &scheme_qweight,
     &scheme_packed_integers,
     &scheme_integers,
+    &scheme_mlx,
     &scheme_nf4,
     &scheme_fp4,
     &scheme_int8,

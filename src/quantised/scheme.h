@@ -66,6 +66,8 @@ extern const struct quantisation_scheme scheme_nf4, scheme_fp4, scheme_int8; /* 
 /* compressed_tensors.c */
 extern const struct quantisation_scheme scheme_packed_integers, scheme_integers;
 
+extern const struct quantisation_scheme scheme_mlx; /* mlx.c */
+
 /* settings.c. Read the configuration (llmfp_checkpoint.configuration); unknown keys do not
  * matter.                                                                     Local.
  * Errors: LLMFP_CHECKPOINT: two files contradict each other, or one of a quantiser is no

@@ -200,6 +200,19 @@ def bitsandbytes(kind, nested=False, block=64):
     return clothe
 
 
+def mlx(bits):
+    """scale * code + bias, in groups of 128"""
+    def clothe(name, w):
+        offset = np.arange(w.exponents.size).reshape(w.exponents.shape) % ((1 << bits) - 2) + 1
+        words = packed.dense_words(w.signs + np.repeat(offset, RUN, axis=1), bits)
+        return [raw(name + ".weight", "U32", words),
+                tensor(name + ".scales", "BF16", w.scales(128)),
+                tensor(name + ".biases", "BF16", -w.scales(128) * np.repeat(offset, RUN // 128,
+                                                                            axis=1))]
+    clothe.config = {"group_size": 128, "bits": bits}
+    return clothe
+
+
 def plain(dtype):
     def clothe(name, w):
         return [tensor(name + ".weight", dtype, w.values)]
@@ -228,6 +241,7 @@ SCHEMES = {
         "quant_method": "compressed-tensors", "format": "mxfp8-quantized"}),
     "fp8-mistral": float8("F8_E4M3", ".qscale_weight", 1 << 20, 1 << 20),
     "fp8-deepseek": float8("F8_E4M3", ".scale", 128, 128),
+    **{f"mlx-{bits}": mlx(bits) for bits in (2, 3, 4, 5, 6, 8)},
     "mxfp4": mxfp4, "nvfp4": nvfp4, "nf4": bitsandbytes("nf4"), "fp4": bitsandbytes("fp4"),
     "nf4-nested": bitsandbytes("nf4", True), "nf4-256": bitsandbytes("nf4", block=256),
 }
