@@ -121,6 +121,13 @@ static TARGET size_t add_f16(const struct window16 *window, const unsigned char 
     return add(false, window, bytes, n, sums, outside);
 }
 
+/* Of 16 unsigned integers. */
+INLINE uint32_t smallest_of(__m256i x)
+{
+    const __m128i halves = _mm_min_epu16(_mm256_castsi256_si128(x), _mm256_extracti128_si256(x, 1));
+    return (uint32_t)_mm_extract_epi16(_mm_minpos_epu16(halves), 0);
+}
+
 static TARGET struct window16_range find_range(const unsigned char *bytes, size_t n)
 {
     __m256i largest_signed = _mm256_set1_epi16(INT16_MIN);
@@ -132,22 +139,15 @@ static TARGET struct window16_range find_range(const unsigned char *bytes, size_
         largest_unsigned = _mm256_max_epu16(largest_unsigned, x);
         smallest_unsigned = _mm256_min_epu16(smallest_unsigned, x);
     }
-    int16_t as_signed[16];
-    uint16_t largest[16];
-    uint16_t smallest[16];
-    _mm256_storeu_si256((__m256i *)as_signed, largest_signed);
-    _mm256_storeu_si256((__m256i *)largest, largest_unsigned);
-    _mm256_storeu_si256((__m256i *)smallest, smallest_unsigned);
-    struct window16_range range = {as_signed[0], largest[0], smallest[0]};
-    for (int i = 1; i < 16; i++) {
-        range.largest_signed =
-            as_signed[i] > range.largest_signed ? as_signed[i] : range.largest_signed;
-        range.largest_unsigned =
-            largest[i] > range.largest_unsigned ? largest[i] : range.largest_unsigned;
-        range.smallest_unsigned =
-            smallest[i] < range.smallest_unsigned ? smallest[i] : range.smallest_unsigned;
-    }
-    return range;
+    /* Inverted, the largest is the smallest: as unsigned or, sign bit apart, as signed. */
+    return (struct window16_range){
+        .largest_signed =
+            (int16_t)(smallest_of(_mm256_xor_si256(largest_signed, _mm256_set1_epi16(INT16_MAX))) ^
+                      INT16_MAX),
+        .largest_unsigned =
+            smallest_of(_mm256_xor_si256(largest_unsigned, _mm256_set1_epi16(-1))) ^ UINT16_MAX,
+        .smallest_unsigned = smallest_of(smallest_unsigned),
+    };
 }
 
 static TARGET void widen_bf16(const unsigned char *bytes, size_t n, uint32_t *floats)
