@@ -72,7 +72,7 @@ INLINE __m512i zero_points(const struct columns *columns, size_t first)
 
 INLINE __mmask16 mask_of(size_t n)
 {
-    return n < VECTOR ? (__mmask16)((1U << n) - 1) : (__mmask16)0xFFFF;
+    return (__mmask16)(n < VECTOR ? (1U << n) - 1 : 0xFFFFU);
 }
 
 /* By 0, 2, 4 or 6: literals are what all compilers take. */
