@@ -146,6 +146,24 @@ class Undisturbed(Jobs):
         self.compare(job)
         self.check("done, but some checkpoints failed" in self.log(), self.log())
 
+    def test_a_rank_that_crashes(self):
+        """Once: the job goes on by itself. Always: it gives up after the third run."""
+        for times, runs in ((1, 2), (9, 3)):
+            mark = self.path(f"crashes-{times}")
+            crashing = self.write(f"crashing-{times}", f'''#!/bin/bash
+echo >> {mark}
+[ "$(wc -l < {mark})" -gt {times} ] || kill -SEGV $$
+exec {program.scanner()} "$@"
+''')
+            os.chmod(crashing, 0o755)
+            job = self.wait_for_end(self.submit("scan.sbatch", "--nodes=1", "--ntasks-per-node=1",
+                                                LLMFP_SCAN=crashing, EXISTING="overwrite"))
+            self.equal(job["Restarts"], str(runs - 1), f"restarts\n{self.log()}")
+            if times == 1:
+                self.compare(job)
+            else:
+                self.check(job["ExitCode"] not in ("0:0", "3:0"), job["ExitCode"])
+
     def test_mpirun(self):
         self.compare(self.wait_for_end(self.submit("scan.sbatch", "--nodes=3", LAUNCHER="mpirun")))
 
