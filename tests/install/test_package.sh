@@ -38,7 +38,7 @@ for name in llmfp-scan llmfp-inspect llmfp-export llmfp-report; do
     said=$(OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 "$root/usr/bin/$name" --version)
     [[ $said == "$name $version"* ]] || fail "$name says $said"
 done
-for file in doc/llmfp/copyright doc/llmfp/changelog.Debian.gz doc/llmfp/README.md llmfp/jobs/analysis.ipynb \
+for file in doc/llmfp/copyright doc/llmfp/changelog.Debian.gz doc/llmfp/README.md llmfp/jobs/analysis.ipynb llmfp/jobs/scan.sbatch \
     llmfp/results-schema/schema.json llmfp/results-schema/SCHEMA.md llmfp/report/llmfp_report/page.css; do
     [ -s "$root/usr/share/$file" ] || fail "it holds no share/$file"
 done
