@@ -97,6 +97,10 @@ void ggml_add(const struct ggml_type *type, struct llmfp_moments *moments,
 /* The same in plain C, for any number; all goes to the bins.               Local. */
 void ggml_add_portable(struct ggml_totals *totals, const unsigned char *blocks, size_t n_blocks);
 
+/* NVFP4, with four scales in a block.                                      Local. */
+void ggml_add_nvfp4_portable(struct scaled_bins *bins, const unsigned char *blocks,
+                             size_t n_blocks);
+
 static inline void ggml_widen(struct ggml_range *range, double first, double last)
 {
     const double least = first < last ? first : last;
@@ -142,6 +146,7 @@ GGML_DECLARE(q6_k);
 GGML_DECLARE(iq4_nl);
 GGML_DECLARE(iq4_xs);
 GGML_DECLARE(mxfp4);
+GGML_DECLARE(nvfp4); /* any even number of blocks */
 #define GGML_KERNELS(name) .avx2 = ggml_##name##_avx2, .avx512 = ggml_##name##_avx512
 #else
 #define GGML_KERNELS(name) .avx2 = NULL, .avx512 = NULL
