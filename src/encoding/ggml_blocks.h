@@ -9,7 +9,8 @@
  * over its groups, which are small integers; then
  *   sum of x   = d p + m n1
  *   sum of x^2 = d^2 r + 2 d m x + m^2 n2
- * Only these integers depend on the instruction set; all else is one code for all.
+ * In plain C each block goes to the bins of its exponents; vectors take eight blocks at a time
+ * (ggml_lanes.h), and leave unusual scales to plain C.
  * Source of the layouts: the public description of ggml's quantised types.        */
 #ifndef LLMFP_GGML_BLOCKS_H
 #define LLMFP_GGML_BLOCKS_H
