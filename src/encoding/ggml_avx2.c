@@ -34,6 +34,7 @@ static inline TARGET __m256i finish_wide_squares(__m256i squares, __m256i sums)
     return squares;
 }
 
+#include "ggml_nvfp4.h"
 #include "ggml_offset.h"
 #include "ggml_plain.h"
 #include "ggml_signed.h"

@@ -32,6 +32,7 @@ static inline TARGET __m256i finish_wide_squares(__m256i squares, __m256i sums)
     return _mm256_sub_epi32(squares, _mm256_slli_epi32(sums, 7));
 }
 
+#include "ggml_nvfp4.h"
 #include "ggml_offset.h"
 #include "ggml_plain.h"
 #include "ggml_signed.h"

@@ -9,7 +9,8 @@
  * over its groups, which are small integers; then
  *   sum of x   = d p + m n1
  *   sum of x^2 = d^2 r + 2 d m x + m^2 n2
- * Only these integers depend on the instruction set; all else is one code for all.
+ * In plain C each block goes to the bins of its exponents; vectors take eight blocks at a time
+ * (ggml_lanes.h), and leave unusual scales to plain C.
  * Source of the layouts: the public description of ggml's quantised types.        */
 #ifndef LLMFP_GGML_BLOCKS_H
 #define LLMFP_GGML_BLOCKS_H
@@ -97,6 +98,10 @@ void ggml_add(const struct ggml_type *type, struct llmfp_moments *moments,
 /* The same in plain C, for any number; all goes to the bins.               Local. */
 void ggml_add_portable(struct ggml_totals *totals, const unsigned char *blocks, size_t n_blocks);
 
+/* NVFP4, with four scales in a block.                                      Local. */
+void ggml_add_nvfp4_portable(struct scaled_bins *bins, const unsigned char *blocks,
+                             size_t n_blocks);
+
 static inline void ggml_widen(struct ggml_range *range, double first, double last)
 {
     const double least = first < last ? first : last;
@@ -142,6 +147,7 @@ GGML_DECLARE(q6_k);
 GGML_DECLARE(iq4_nl);
 GGML_DECLARE(iq4_xs);
 GGML_DECLARE(mxfp4);
+GGML_DECLARE(nvfp4); /* any even number of blocks */
 #define GGML_KERNELS(name) .avx2 = ggml_##name##_avx2, .avx512 = ggml_##name##_avx512
 #else
 #define GGML_KERNELS(name) .avx2 = NULL, .avx512 = NULL

@@ -103,7 +103,14 @@ static void add_e2m1(struct scaled_bins *bins, struct scaled_factor factor,
 }
 
 /* An E4M3 without sign, halved: m 2^(lowest + bin) with the lowest exponent below. */
-enum { NVFP4_LOWEST = 1 - 7 - 3 - 1, NVFP4_BINS = 15 };
+enum {
+    NVFP4_LOWEST = 1 - 7 - 3 - 1,
+    NVFP4_BINS = 15,
+    NVFP4_ELEMENTS = 64,
+    NVFP4_BYTES = 36,
+    NVFP4_GROUPS = 4,
+    NVFP4_GROUP_BYTES = 8
+};
 static struct scaled_factor nvfp4_scale(unsigned code)
 {
     const int biased = (int)(code >> 3 & 15);
@@ -114,19 +121,68 @@ static struct scaled_factor nvfp4_scale(unsigned code)
     return (struct scaled_factor){m, biased > 0 ? biased - 1 : 0, true};
 }
 
+void ggml_add_nvfp4_portable(struct scaled_bins *bins, const unsigned char *blocks, size_t n_blocks)
+{
+    for (size_t i = 0; i < n_blocks; i++) {
+        const unsigned char *block = blocks + i * NVFP4_BYTES;
+        for (unsigned g = 0; g < NVFP4_GROUPS; g++) {
+            add_e2m1(bins, nvfp4_scale(block[g]),
+                     block + NVFP4_GROUPS + (size_t)g * NVFP4_GROUP_BYTES, NVFP4_GROUP_BYTES);
+        }
+    }
+}
+
+/* NULL: plain C. */
+static ggml_adder *nvfp4_adder(void)
+{
+#if defined(__x86_64__)
+    switch (llmfp_isa_chosen()) {
+    case LLMFP_ISA_AVX512:
+        return ggml_nvfp4_avx512;
+    case LLMFP_ISA_AVX2:
+        return ggml_nvfp4_avx2;
+    default:
+        break;
+    }
+#endif
+    return NULL;
+}
+
+/* Blocks by vectors, two at a time; returns how many. */
+static size_t add_nvfp4_pairs(ggml_adder *adder, struct scaled_bins *bins,
+                              const unsigned char *blocks, size_t n_blocks)
+{
+    const size_t n = adder != NULL ? n_blocks - n_blocks % 2 : 0;
+    struct ggml_totals totals = {.bins = bins};
+    const uint64_t count = bins->count;
+    if (n > 0) {
+        adder(&totals, blocks, n);
+        bins->count = count + NVFP4_ELEMENTS * n; /* of those left to plain C, too */
+        bins->zeros += totals.zeros;
+        scaled_bins_add_sum(bins, 0, totals.sum);
+        scaled_bins_add_square(bins, 0, totals.squares);
+    }
+    return n;
+}
+
 void llmfp_add_nvfp4(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    enum { ELEMENTS = 64, BYTES = 36, GROUPS = 4, GROUP_BYTES = 8 };
+    ggml_adder *const adder = nvfp4_adder();
+    const unsigned char *blocks = elements->bytes;
+    uint64_t rest = elements->n_elements / NVFP4_ELEMENTS;
+    uint64_t pending = 0; /* terms in a bin, at most */
     struct scaled_bins bins;
     scaled_bins_begin(&bins, NVFP4_LOWEST, NVFP4_BINS);
-    for (uint64_t i = 0; i < elements->n_elements / ELEMENTS; i++) {
-        const unsigned char *block = elements->bytes + i * BYTES;
-        for (unsigned g = 0; g < GROUPS; g++) {
-            add_e2m1(&bins, nvfp4_scale(block[g]), block + GROUPS + (size_t)g * GROUP_BYTES,
-                     GROUP_BYTES);
-        }
-        if ((i + 1) % (SCALED_BINS_BUDGET / GROUPS) == 0) {
+    while (rest > 0) {
+        const size_t n = rest < GGML_MOST_AT_ONCE ? (size_t)rest : GGML_MOST_AT_ONCE;
+        const size_t n_pairs = add_nvfp4_pairs(adder, &bins, blocks, n);
+        ggml_add_nvfp4_portable(&bins, blocks + n_pairs * NVFP4_BYTES, n - n_pairs);
+        blocks += n * NVFP4_BYTES;
+        rest -= n;
+        pending += NVFP4_GROUPS * (n + 1);
+        if (pending >= SCALED_BINS_BUDGET / 2) {
             scaled_bins_flush(&bins, moments);
+            pending = 0;
         }
     }
     scaled_bins_flush(&bins, moments);

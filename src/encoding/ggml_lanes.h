@@ -31,11 +31,11 @@ static inline TARGET __m256i add_across_eight(const __m256i v[8])
 {
     __m256i two[4];
     __m256i four[2];
-    for (int i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 4; i++) {
         two[i] = _mm256_add_epi32(_mm256_unpacklo_epi32(v[2 * i], v[2 * i + 1]),
                                   _mm256_unpackhi_epi32(v[2 * i], v[2 * i + 1]));
     }
-    for (int i = 0; i < 2; i++) {
+    for (size_t i = 0; i < 2; i++) {
         four[i] = _mm256_add_epi32(_mm256_unpacklo_epi64(two[2 * i], two[2 * i + 1]),
                                    _mm256_unpackhi_epi64(two[2 * i], two[2 * i + 1]));
     }

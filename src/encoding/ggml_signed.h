@@ -99,7 +99,7 @@ look_at_signed(const struct with_groups *type, const unsigned char *block, float
     int16_t all[2][16];
     _mm256_storeu_si256((__m256i *)(void *)all[0], least);
     _mm256_storeu_si256((__m256i *)(void *)all[1], most);
-    int16_t extremes[2] = {all[0][0], all[1][0]};
+    int extremes[2] = {all[0][0], all[1][0]};
     for (int i = 1; i < 16; i++) {
         extremes[0] = all[0][i] < extremes[0] ? all[0][i] : extremes[0];
         extremes[1] = all[1][i] > extremes[1] ? all[1][i] : extremes[1];

@@ -174,6 +174,32 @@ static void knows_q4_0(void)
     }
 }
 
+/* Products of -128 and -32 throughout: their squares add up to 2^32 in each block. */
+static void holds_the_largest_squares(void)
+{
+    enum { BLOCKS = 24, BYTES = 210 };
+    static unsigned char blocks[BLOCKS * BYTES]; /* codes of 0 stand for -32 */
+    for (size_t i = 0; i < BLOCKS; i++) {
+        memset(blocks + i * BYTES + 192, i == 3 ? 127 : 128, 16);
+        blocks[i * BYTES + 209] = 0x3C;
+    }
+    struct llmfp_moments_layout layout = {0};
+    llmfp_moments_layout_cover(&layout, llmfp_encoding(LLMFP_Q6_K));
+    const int64_t squares = (23 * INT64_C(4096) * 4096 + INT64_C(4064) * 4064) * 256;
+    for (int isa = 0; isa < LLMFP_N_ISAS; isa++) {
+        struct outcome outcome;
+        if (!llmfp_isa_is_supported((enum llmfp_isa)isa)) {
+            continue;
+        }
+        run((enum llmfp_isa)isa, LLMFP_Q6_K, blocks, BLOCKS, BLOCKS, &outcome);
+        const int limb = LLMFP_N_COUNTERS + (int)layout.sum_limbs - layout.square_exponent / 32;
+        CU_ASSERT_EQUAL(outcome.additive[limb] + outcome.additive[limb + 1] * (INT64_C(1) << 32),
+                        squares);
+        CU_ASSERT_EQUAL(llmfp_key_to_double(outcome.extreme[LLMFP_LARGEST]), 4096);
+        CU_ASSERT_EQUAL(-llmfp_key_to_double(outcome.extreme[LLMFP_MINUS_SMALLEST]), -4064);
+    }
+}
+
 /* What is infinite or NaN makes its whole block so: infinity times a code of 0 is NaN. */
 static void counts_what_is_not_finite(void)
 {
@@ -229,5 +255,5 @@ static void are_no_dtypes(void)
     CU_ASSERT_TRUE(llmfp_encoding_find("F8_E5M2FNUZ", 11, &id));
 }
 
-TEST_PROGRAM("ggml", TEST(agrees_for_every_set), TEST(knows_q4_0), TEST(counts_what_is_not_finite),
-             TEST(takes_no_elements), TEST(are_no_dtypes))
+TEST_PROGRAM("ggml", TEST(agrees_for_every_set), TEST(knows_q4_0), TEST(holds_the_largest_squares),
+             TEST(counts_what_is_not_finite), TEST(takes_no_elements), TEST(are_no_dtypes))
