@@ -90,6 +90,49 @@ static void add_by_counting(const struct float8 *float8, struct llmfp_moments *m
 
 /* ---- by vectors ---- */
 
+/* A kernel, whichever tables it looks codes up in. */
+struct vector_kernel {
+    const struct float8 *float8;
+    const struct float8_tables *tables;
+    const struct float8_nibbles *nibbles;
+    float8_nibble_kernel *add_by_nibbles; /* NULL: by tables */
+};
+
+static bool add_block(const struct vector_kernel *kernel, struct float8_sums *sums,
+                      const unsigned char *bytes, size_t n)
+{
+#if defined(__x86_64__)
+    if (kernel->add_by_nibbles == NULL) {
+        return llmfp_float8_add_avx512(sums, kernel->float8, kernel->tables, bytes, n);
+    }
+#endif
+    return kernel->add_by_nibbles(sums, kernel->float8, kernel->nibbles, bytes, n);
+}
+
+/* Sum whole vectors, all but the sums of classes, which are for the caller to add; returns how
+ * many codes that were. */
+static uint64_t add_vectors(const struct vector_kernel *kernel, struct llmfp_moments *moments,
+                            struct float8_sums *sums, const unsigned char *bytes, uint64_t n)
+{
+    const uint64_t n_vectors = n - n % FLOAT8_VECTOR;
+    uint64_t n_summed = 0;
+    *sums = FLOAT8_NO_SUMS;
+    for (uint64_t i = 0; i < n_vectors; i += FLOAT8_BLOCK) {
+        const uint64_t n_block = n_vectors - i < FLOAT8_BLOCK ? n_vectors - i : FLOAT8_BLOCK;
+        if (add_block(kernel, sums, bytes + i, (size_t)n_block)) {
+            n_summed += n_block;
+        } else {
+            add_by_counting(kernel->float8, moments, bytes + i, n_block);
+        }
+    }
+    llmfp_moments_add_counts(moments, n_summed, sums->zeros, 0);
+    if (n_summed > 0) {
+        llmfp_moments_add_range(moments, float8_smallest(kernel->float8, sums),
+                                float8_largest(kernel->float8, sums));
+    }
+    return n_vectors;
+}
+
 #if defined(__x86_64__)
 /* Classes from the lowest binade up, each as long as its magnitudes fit into 7 bits. */
 void llmfp_float8_make_tables(const struct float8 *float8, struct float8_tables *tables)
@@ -112,31 +155,17 @@ void llmfp_float8_make_tables(const struct float8 *float8, struct float8_tables 
     tables->n_classes = class + 1;
 }
 
-/* Adds whole vectors; returns how many codes that were. */
-static uint64_t add_by_vectors(const struct float8 *float8, struct llmfp_moments *moments,
-                               const unsigned char *bytes, uint64_t n)
+static uint64_t add_by_tables(const struct float8 *float8, struct llmfp_moments *moments,
+                              const unsigned char *bytes, uint64_t n)
 {
     struct float8_tables tables;
     llmfp_float8_make_tables(float8, &tables);
-    struct float8_sums sums = {.largest_signed = INT8_MIN, .least_signed = INT8_MAX};
-    const uint64_t n_vectors = n - n % FLOAT8_VECTOR;
-    uint64_t n_summed = 0;
-    for (uint64_t i = 0; i < n_vectors; i += FLOAT8_BLOCK) {
-        const uint64_t n_block = n_vectors - i < FLOAT8_BLOCK ? n_vectors - i : FLOAT8_BLOCK;
-        if (llmfp_float8_add_avx512(&sums, float8, &tables, bytes + i, (size_t)n_block)) {
-            n_summed += n_block;
-        } else {
-            add_by_counting(float8, moments, bytes + i, n_block);
-        }
-    }
+    const struct vector_kernel kernel = {.float8 = float8, .tables = &tables};
+    struct float8_sums sums;
+    const uint64_t n_vectors = add_vectors(&kernel, moments, &sums, bytes, n);
     for (int k = 0; k < tables.n_classes; k++) {
         llmfp_moments_add_sum(moments, sums.sum[k], tables.exponent[k]);
         llmfp_moments_add_square(moments, sums.squares[k], 2 * tables.exponent[k]);
-    }
-    llmfp_moments_add_counts(moments, n_summed, sums.zeros, 0);
-    if (n_summed > 0) {
-        llmfp_moments_add_range(moments, float8_smallest(float8, &sums),
-                                float8_largest(float8, &sums));
     }
     return n_vectors;
 }
@@ -176,23 +205,16 @@ static void make_nibbles(const struct float8 *float8, struct float8_nibbles *tab
         make_powers(2 * bits, 2 * unit, tables->square_exponent, tables->power_squared);
 }
 
-/* As add_by_vectors. Unit exponents may be finer than the moments': sums are whole there. */
+/* Unit exponents may be finer than the moments': sums are whole there. */
 static uint64_t add_by_nibbles(const struct float8 *float8, struct llmfp_moments *moments,
-                               float8_nibble_kernel *kernel, const unsigned char *bytes, uint64_t n)
+                               float8_nibble_kernel *add, const unsigned char *bytes, uint64_t n)
 {
     struct float8_nibbles tables;
     make_nibbles(float8, &tables);
-    struct float8_sums sums = {.largest_signed = INT8_MIN, .least_signed = INT8_MAX};
-    const uint64_t n_vectors = n - n % FLOAT8_VECTOR;
-    uint64_t n_summed = 0;
-    for (uint64_t i = 0; i < n_vectors; i += FLOAT8_BLOCK) {
-        const uint64_t n_block = n_vectors - i < FLOAT8_BLOCK ? n_vectors - i : FLOAT8_BLOCK;
-        if (kernel(&sums, float8, &tables, bytes + i, (size_t)n_block)) {
-            n_summed += n_block;
-        } else {
-            add_by_counting(float8, moments, bytes + i, n_block);
-        }
-    }
+    const struct vector_kernel kernel = {
+        .float8 = float8, .nibbles = &tables, .add_by_nibbles = add};
+    struct float8_sums sums;
+    const uint64_t n_vectors = add_vectors(&kernel, moments, &sums, bytes, n);
     const int finest = bin_exponent(&float8->format, 0); /* one above the lowest unit */
     for (int k = 0; k < tables.n_sums; k++) {
         const int excess = tables.sum_exponent[k] < finest ? 1 : 0;
@@ -203,11 +225,6 @@ static uint64_t add_by_nibbles(const struct float8 *float8, struct llmfp_moments
         const int excess = tables.square_exponent[k] < 2 * finest ? 2 : 0;
         llmfp_moments_add_square(moments, sums.squares[k] >> excess,
                                  tables.square_exponent[k] + excess);
-    }
-    llmfp_moments_add_counts(moments, n_summed, sums.zeros, 0);
-    if (n_summed > 0) {
-        llmfp_moments_add_range(moments, float8_smallest(float8, &sums),
-                                float8_largest(float8, &sums));
     }
     return n_vectors;
 }
@@ -238,7 +255,7 @@ static void add_8_bits(const struct float8 *float8, struct llmfp_moments *moment
         }
 #if defined(__x86_64__)
         if (llmfp_isa_chosen() == LLMFP_ISA_AVX512) {
-            n_done = add_by_vectors(float8, moments, elements->bytes, elements->n_elements);
+            n_done = add_by_tables(float8, moments, elements->bytes, elements->n_elements);
         }
 #endif
     }

@@ -15,7 +15,6 @@ struct float8 {
 };
 
 enum { FLOAT8_MOST_CLASSES = 8, FLOAT8_VECTOR = 64, FLOAT8_BLOCK = 8192 };
-enum { FLOAT8_MOST_IN_RECTANGLE = 16384 };
 
 /* Magnitudes in classes of successive binades: integers up to 127 in units of the class, and
  * 0 for codes of other classes. Where vectors look up 128 bytes.                */
@@ -39,6 +38,7 @@ struct float8_nibbles {
     uint8_t power_squared[FLOAT8_MOST_CLASSES][16]; /* base^(2 e) */
 };
 
+/* Begin with FLOAT8_NO_SUMS. */
 struct float8_sums {
     int64_t sum[FLOAT8_MOST_CLASSES];
     uint64_t squares[FLOAT8_MOST_CLASSES];
@@ -47,6 +47,12 @@ struct float8_sums {
     int least_signed;
     int largest_unsigned;
 };
+
+#define FLOAT8_NO_SUMS                                                                             \
+    (struct float8_sums)                                                                           \
+    {                                                                                              \
+        .largest_signed = INT8_MIN, .least_signed = INT8_MAX                                       \
+    }
 
 extern const struct float8 llmfp_float8_e4m3, llmfp_float8_e5m2;
 
@@ -71,6 +77,22 @@ struct float8_look {
     int least_signed;
     int largest_unsigned;
 };
+
+/* Note the extremes that each of n lanes of vectors has found. */
+static inline void float8_note_lanes(struct float8_look *look, const int8_t *largest_signed,
+                                     const int8_t *least_signed, const uint8_t *largest_unsigned,
+                                     int n)
+{
+    for (int lane = 0; lane < n; lane++) {
+        look->largest_signed = largest_signed[lane] > look->largest_signed ? largest_signed[lane]
+                                                                           : look->largest_signed;
+        look->least_signed =
+            least_signed[lane] < look->least_signed ? least_signed[lane] : look->least_signed;
+        look->largest_unsigned = largest_unsigned[lane] > look->largest_unsigned
+                                     ? largest_unsigned[lane]
+                                     : look->largest_unsigned;
+    }
+}
 
 /* The largest code without its sign. */
 static inline int float8_most(const struct float8_look *look)
@@ -113,13 +135,6 @@ bool llmfp_float8_add_avx512(struct float8_sums *sums, const struct float8 *floa
                              size_t n);
 /* The classes of codes.                                                   Local. */
 void llmfp_float8_make_tables(const struct float8 *float8, struct float8_tables *tables);
-
-/* Sums of the codes of n_rows rows of n_columns, a multiple of FLOAT8_VECTOR, that begin
- * `stride` bytes apart; at most FLOAT8_MOST_IN_RECTANGLE in all. False where a code is
- * infinite or NaN: `sums` are undefined then.                              Local. */
-bool llmfp_float8_rectangle_avx512(struct float8_sums *sums, const struct float8 *float8,
-                                   const struct float8_tables *tables, const unsigned char *bytes,
-                                   size_t n_rows, size_t n_columns, size_t stride);
 #elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 float8_nibble_kernel llmfp_float8_add_neon;
 #endif

@@ -107,13 +107,7 @@ static TARGET struct float8_look look_at_codes(const unsigned char *bytes, size_
     _mm256_storeu_si256((__m256i_u *)largest, largest_signed);
     _mm256_storeu_si256((__m256i_u *)least, least_signed);
     _mm256_storeu_si256((__m256i_u *)largest_code, largest_unsigned);
-    for (int lane = 0; lane < BYTES; lane++) {
-        look.largest_signed =
-            largest[lane] > look.largest_signed ? largest[lane] : look.largest_signed;
-        look.least_signed = least[lane] < look.least_signed ? least[lane] : look.least_signed;
-        look.largest_unsigned =
-            largest_code[lane] > look.largest_unsigned ? largest_code[lane] : look.largest_unsigned;
-    }
+    float8_note_lanes(&look, largest, least, largest_code, BYTES);
     return look;
 }
 

@@ -67,13 +67,7 @@ static TARGET struct float8_look look_at_codes(const unsigned char *bytes, size_
     _mm512_storeu_si512(largest_code, largest_unsigned);
     struct float8_look look = {
         .zeros = zeros, .largest_signed = INT8_MIN, .least_signed = INT8_MAX};
-    for (int lane = 0; lane < 64; lane++) {
-        look.largest_signed =
-            largest[lane] > look.largest_signed ? largest[lane] : look.largest_signed;
-        look.least_signed = least[lane] < look.least_signed ? least[lane] : look.least_signed;
-        look.largest_unsigned =
-            largest_code[lane] > look.largest_unsigned ? largest_code[lane] : look.largest_unsigned;
-    }
+    float8_note_lanes(&look, largest, least, largest_code, FLOAT8_VECTOR);
     return look;
 }
 

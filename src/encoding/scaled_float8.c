@@ -17,6 +17,7 @@
 
 enum {
     GATHERED_BYTES = 128 << 10, /* stays in the second-level cache */
+    MOST_IN_SUMS = 1 << 14,     /* codes: see add_sums */
     CACHE_LINE = 64,
     MOST_LIMBS = 32
 };
@@ -45,31 +46,7 @@ struct task {
     struct float8_tables tables; /* no classes: there are no vectors */
 };
 
-/* n codes that have one scale. */
-static void add_codes(const struct task *task, const unsigned char *codes, uint64_t n,
-                      uint64_t scale_number)
-{
-    int64_t additive[MOST_LIMBS];
-    int64_t extreme[LLMFP_N_EXTREMES];
-    struct llmfp_moments plain = llmfp_moments_begin(&task->layout, additive, extreme);
-    const struct llmfp_elements elements = {.bytes = codes, .n_elements = n};
-    const struct side_scale scale = side_scale_at(task->elements->sides, 0, scale_number);
-    if (!scale.finite) { /* infinity and NaN times anything, 0 included, is not finite */
-        llmfp_moments_add_counts(task->moments, n, 0, n);
-        return;
-    }
-    task->plain(&plain, &elements);
-    llmfp_moments_settle(&plain);
-    llmfp_moments_add_scaled(task->moments, &plain, scale.mantissa, scale.exponent);
-}
-
 #if defined(__x86_64__)
-static bool fits_vectors(const struct task *task, uint64_t n_rows, uint64_t n_columns)
-{
-    return task->tables.n_classes > 0 && n_columns % FLOAT8_VECTOR == 0 &&
-           n_columns <= FLOAT8_MOST_IN_RECTANGLE && n_rows <= FLOAT8_MOST_IN_RECTANGLE / n_columns;
-}
-
 /* Magnitudes are below 2^32 in units of the lowest exponent (E5M2), and the mantissa of a scale
  * below 2^24: sums of 2^14 products stay below 2^70, and of their squares below 2^126.  */
 static void add_sums(const struct task *task, const struct float8_sums *sums, uint64_t n,
@@ -95,27 +72,52 @@ static void add_sums(const struct task *task, const struct float8_sums *sums, ui
 }
 
 /* False where vectors can't: nothing was added. */
-static bool add_by_vectors(const struct task *task, const unsigned char *bytes, uint64_t n_rows,
-                           uint64_t n_columns, uint64_t stride, uint64_t scale_number)
+static bool add_by_vectors(const struct task *task, const unsigned char *codes, uint64_t n,
+                           struct side_scale scale)
 {
-    const struct side_scale scale = side_scale_at(task->elements->sides, 0, scale_number);
-    struct float8_sums sums;
-    if (!scale.finite || !fits_vectors(task, n_rows, n_columns) ||
-        !llmfp_float8_rectangle_avx512(&sums, task->float8, &task->tables, bytes, (size_t)n_rows,
-                                       (size_t)n_columns, (size_t)stride)) {
+    if (task->tables.n_classes == 0 || n > MOST_IN_SUMS || n % FLOAT8_VECTOR != 0) {
         return false;
     }
-    add_sums(task, &sums, n_rows * n_columns, scale);
+    struct float8_sums sums = FLOAT8_NO_SUMS;
+    for (uint64_t i = 0; i < n; i += FLOAT8_BLOCK) {
+        const uint64_t n_block = n - i < FLOAT8_BLOCK ? n - i : FLOAT8_BLOCK;
+        if (!llmfp_float8_add_avx512(&sums, task->float8, &task->tables, codes + i,
+                                     (size_t)n_block)) {
+            return false;
+        }
+    }
+    add_sums(task, &sums, n, scale);
     return true;
 }
 #else
-static bool add_by_vectors(const struct task *task, const unsigned char *bytes, uint64_t n_rows,
-                           uint64_t n_columns, uint64_t stride, uint64_t scale_number)
+static bool add_by_vectors(const struct task *task, const unsigned char *codes, uint64_t n,
+                           struct side_scale scale)
 {
-    (void)task, (void)bytes, (void)n_rows, (void)n_columns, (void)stride, (void)scale_number;
+    (void)task, (void)codes, (void)n, (void)scale;
     return false;
 }
 #endif
+
+/* n codes that have one scale. */
+static void add_codes(const struct task *task, const unsigned char *codes, uint64_t n,
+                      uint64_t scale_number)
+{
+    const struct side_scale scale = side_scale_at(task->elements->sides, 0, scale_number);
+    if (!scale.finite) { /* infinity and NaN times anything, 0 included, is not finite */
+        llmfp_moments_add_counts(task->moments, n, 0, n);
+        return;
+    }
+    if (add_by_vectors(task, codes, n, scale)) {
+        return;
+    }
+    int64_t additive[MOST_LIMBS];
+    int64_t extreme[LLMFP_N_EXTREMES];
+    struct llmfp_moments plain = llmfp_moments_begin(&task->layout, additive, extreme);
+    const struct llmfp_elements elements = {.bytes = codes, .n_elements = n};
+    task->plain(&plain, &elements);
+    llmfp_moments_settle(&plain);
+    llmfp_moments_add_scaled(task->moments, &plain, scale.mantissa, scale.exponent);
+}
 
 /* Columns from `column` to `end` of some rows, summed row by row where they lie. */
 static void add_long_rows(const struct task *task, const struct grid *grid,
@@ -178,11 +180,6 @@ static void add_band(const struct task *task, const struct grid *grid, const uns
         const uint64_t next = (block + 1) * grid->block_columns;
         const uint64_t n_columns = (next < end ? next : end) - column;
         uint64_t n_blocks = 1;
-        if (add_by_vectors(task, bytes + (column - start), n_rows, n_columns, grid->columns,
-                           scale + block)) {
-            column += n_columns;
-            continue;
-        }
         if (n_rows == 1 || n_columns == grid->columns || n_rows > GATHERED_BYTES / n_columns) {
             add_long_rows(task, grid, bytes + (column - start), n_rows, n_columns, scale + block);
         } else {
