@@ -35,7 +35,7 @@ static void take_iq4_xs(const unsigned char *block, struct ggml_codes *codes)
 {
     const unsigned high = llmfp_load_u16(block + 2);
     for (int j = 0; j < 8; j++) {
-        const unsigned low = block[4 + j / 2] >> 4 * (j % 2) & 15U;
+        const unsigned low = (unsigned)block[4 + j / 2] >> 4 * (j % 2) & 15U;
         codes->a[j] = (int16_t)((int)(low | (high >> 2 * j & 3U) << 4) - 32);
         codes->b[j] = 0;
         look_up(block + 8 + (size_t)16 * (size_t)j, ggml_iq4_values,

@@ -14,7 +14,7 @@
 /* Two bits each, as Q2_K and Q3_K order them. */
 static unsigned two_bits(const unsigned char *bytes, int i)
 {
-    return bytes[32 * (i / 128) + i % 32] >> 2 * (i / 32 % 4) & 3U;
+    return (unsigned)bytes[32 * (i / 128) + i % 32] >> 2 * (i / 32 % 4) & 3U;
 }
 
 static void take_q2_k(const unsigned char *block, struct ggml_codes *codes)
@@ -33,12 +33,12 @@ static void take_q3_k(const unsigned char *block, struct ggml_codes *codes)
     const unsigned char *scales = block + 96;
     for (int g = 0; g < 16; g++) {
         const unsigned low = g < 8 ? scales[g] & 15U : scales[g - 8] >> 4;
-        const unsigned high = scales[8 + g % 4] >> 2 * (g / 4) & 3U;
+        const unsigned high = (unsigned)scales[8 + g % 4] >> 2 * (g / 4) & 3U;
         codes->a[g] = (int16_t)((int)(low | high << 4) - 32);
         codes->b[g] = 0;
     }
     for (int i = 0; i < 256; i++) {
-        const unsigned high = block[i % 32] >> i / 32 & 1U;
+        const unsigned high = (unsigned)block[i % 32] >> i / 32 & 1U;
         codes->q[i] = (int8_t)((int)(two_bits(block + 32, i) | high << 2) - 4);
     }
 }
@@ -89,7 +89,7 @@ static void take_q6_k(const unsigned char *block, struct ggml_codes *codes)
         const int group = i / 32 % 4;
         const unsigned byte = block[64 * half + i % 32 + 32 * (group & 1)];
         const unsigned low = group < 2 ? byte & 15U : byte >> 4;
-        const unsigned high = block[128 + 32 * half + i % 32] >> 2 * group & 3U;
+        const unsigned high = (unsigned)block[128 + 32 * half + i % 32] >> 2 * group & 3U;
         codes->q[i] = (int8_t)((int)(low | high << 4) - 32);
     }
 }

@@ -14,6 +14,7 @@
 #include "llmfp/encoding.h"
 #include "llmfp/isa.h"
 #include "llmfp/moments.h"
+#include "random_bits.h"
 
 enum { MOST_VALUES = 512, COLUMNS = 4096, RECTANGLE = 128 };
 
@@ -32,14 +33,9 @@ static const struct type {
 };
 enum { N_TYPES = sizeof types / sizeof types[0] };
 
-static uint64_t random_state = 88172645463325252U;
-
-static uint32_t random_bits(void)
+static uint32_t random_word(void)
 {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return (uint32_t)(random_state >> 32);
+    return (uint32_t)(random_bits() >> 32);
 }
 
 static double now(void)
@@ -53,7 +49,7 @@ static void fill(const struct type *type, unsigned char *bytes, size_t n_bytes, 
 {
     const size_t block_bytes = llmfp_encoding(type->id)->block_bytes;
     for (size_t i = 0; i < n_bytes; i++) {
-        bytes[i] = (unsigned char)random_bits();
+        bytes[i] = (unsigned char)random_word();
         if (type->id == LLMFP_F8_E4M3_SCALED && (bytes[i] & 0x7F) == 0x7F) {
             bytes[i] ^= 1; /* no NaN */
         }
@@ -62,16 +58,16 @@ static void fill(const struct type *type, unsigned char *bytes, size_t n_bytes, 
         for (int s = 0; s < 2; s++) {
             if (type->scales[s] >= 0) {
                 const uint32_t scale =
-                    equal ? 0x2345U + 7U * (uint32_t)s : 0x1400U + random_bits() % 0x1000;
+                    equal ? 0x2345U + 7U * (uint32_t)s : 0x1400U + random_word() % 0x1000;
                 bytes[i + (size_t)type->scales[s]] = (unsigned char)scale;
                 bytes[i + (size_t)type->scales[s] + 1] = (unsigned char)(scale >> 8);
             }
         }
         if (type->id == LLMFP_MXFP4) {
-            bytes[i] = (unsigned char)(120 + (equal ? 0 : random_bits() % 6));
+            bytes[i] = (unsigned char)(120 + (equal ? 0 : random_word() % 6));
         }
         if (type->id == LLMFP_Q8_K) {
-            const float scale = equal ? 0.01F : (float)(random_bits() % 1000 + 1) * 1e-5F;
+            const float scale = equal ? 0.01F : (float)(random_word() % 1000 + 1) * 1e-5F;
             memcpy(bytes + i, &scale, sizeof scale);
         }
     }
@@ -84,7 +80,7 @@ static float *make_scales(size_t n_bytes, bool equal, struct llmfp_sides *sides)
     const size_t n = (rows + RECTANGLE - 1) / RECTANGLE * (COLUMNS / RECTANGLE);
     float *scales = malloc((n > 0 ? n : 1) * sizeof *scales);
     for (size_t i = 0; scales != NULL && i < n; i++) {
-        scales[i] = equal ? 0.0015F : 0.001F + (float)(random_bits() % 1000) * 1e-6F;
+        scales[i] = equal ? 0.0015F : 0.001F + (float)(random_word() % 1000) * 1e-6F;
     }
     *sides = (struct llmfp_sides){.parameters = {rows, COLUMNS, RECTANGLE, RECTANGLE}, .n = 1};
     sides->side[0].encoding = LLMFP_F32;

@@ -12,18 +12,9 @@
 #include "llmfp/encoding.h"
 #include "llmfp/isa.h"
 #include "llmfp/moments.h"
+#include "random_bits.h"
 
 enum { MOST_VALUES = 512 };
-
-static uint64_t random_state = 88172645463325252U;
-
-static uint64_t random_bits(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
 
 static double uniform(void)
 {

@@ -13,20 +13,11 @@
 #include "llmfp/encoding.h"
 #include "llmfp/isa.h"
 #include "llmfp/moments.h"
+#include "random_bits.h"
 
 /* Matrices of `INPUTS` inputs; as many outputs as fill the memory. Pieces are of the size that
  * a scan reads at a time. */
 enum { MOST_VALUES = 512, INPUTS = 4096, BLOCK = 64, NESTED = 256, PIECE = 4 << 20 };
-
-static uint64_t random_state = 88172645463325252U;
-
-static uint64_t random_bits(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
 
 static void *get(size_t size_bytes)
 {

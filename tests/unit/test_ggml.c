@@ -10,18 +10,9 @@
 #include "llmfp/encoding.h"
 #include "llmfp/isa.h"
 #include "llmfp/moments.h"
+#include "random_bits.h"
 
 enum { MOST_BLOCKS = 300, MOST_BYTES = MOST_BLOCKS * 292, MOST_VALUES = 64 };
-
-static uint64_t random_state = 0x9E3779B97F4A7C15U;
-
-static uint64_t next_random(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
 
 /* Every encoding of GGUF's with a kernel, and where its binary16 scales stand (-1: none). */
 static const struct {
@@ -72,7 +63,7 @@ static uint16_t scale_of(enum class class)
 {
     static const uint16_t odd[] = {0x0000, 0x8000, 0x0001, 0x83FF, 0x7BFF, 0xFBFF,
                                    0x7C00, 0xFC00, 0x7E01, 0x3C00, 0x0400, 0x2345};
-    const uint64_t r = next_random();
+    const uint64_t r = random_bits();
     switch (class) {
     case ANY:
         return (uint16_t)(r % 0x7C00 | (r >> 32 & 0x8000));
@@ -95,7 +86,7 @@ static void fill(size_t type, enum class class, unsigned char *bytes, size_t n_b
 {
     const struct llmfp_encoding *encoding = llmfp_encoding(types[type].id);
     for (size_t i = 0; i < n_blocks * encoding->block_bytes; i++) {
-        const uint64_t r = next_random();
+        const uint64_t r = random_bits();
         bytes[i] = (unsigned char)(class == SIMPLE && r >> 32 & 1 ? r & 0x11 : r);
         bytes[i] = class == EQUAL ? 0x5A : bytes[i];
     }
@@ -117,7 +108,7 @@ static void agrees_for_every_set(void)
     for (size_t t = 0; t < N_TYPES; t++) {
         for (int class = 0; class < N_CLASSES; class ++) {
             /* At every alignment; lengths around the vectors' and the batches'. */
-            const size_t n = class % 2 == 0 ? MOST_BLOCKS : 1 + next_random() % 130;
+            const size_t n = class % 2 == 0 ? MOST_BLOCKS : 1 + random_bits() % 130;
             unsigned char *bytes = memory + class % 2;
             fill(t, (enum class) class, bytes, n);
             struct outcome wanted;

@@ -10,25 +10,16 @@
 #include "llmfp/encoding.h"
 #include "llmfp/isa.h"
 #include "llmfp/moments.h"
+#include "random_bits.h"
 
 enum { MOST_ELEMENTS = 1 << 17, MOST_VALUES = 512 };
-
-static uint64_t random_state = 0x9E3779B97F4A7C15U;
-
-static uint64_t next_random(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
 
 /* Sum of four uniform numbers: near enough to a Gaussian, of deviation 0.02 or so. */
 static double gaussian(void)
 {
     double sum = 0;
     for (int i = 0; i < 4; i++) {
-        sum += (double)(next_random() >> 11) * 0x1p-53 - 0.5;
+        sum += (double)(random_bits() >> 11) * 0x1p-53 - 0.5;
     }
     return sum * 0.035;
 }
@@ -61,7 +52,7 @@ enum class {
 static double value_of(enum class class, size_t i, size_t n)
 {
     const double g = gaussian();
-    const uint64_t r = next_random();
+    const uint64_t r = random_bits();
     switch (class) {
     case CONSTANT:
         return -0.0123;
@@ -226,7 +217,7 @@ static void every_pattern(void)
     for (int f = 0; f < N_FLOATS; f++) {
         const size_t size = llmfp_encoding(floats[f])->block_bytes;
         for (uint64_t i = 0; i < MOST_ELEMENTS; i++) {
-            const uint64_t pattern = size <= 2 ? i * 40503 : next_random();
+            const uint64_t pattern = size <= 2 ? i * 40503 : random_bits();
             memcpy(buffer + i * size, &pattern, size);
         }
         compare(floats[f], buffer, MOST_ELEMENTS, "shuffled patterns");

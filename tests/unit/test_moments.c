@@ -10,6 +10,7 @@
 #include "llmfp/encoding.h"
 #include "llmfp/moments.h"
 #include "llmfp/statistics.h"
+#include "random_bits.h"
 
 enum { MOST_VALUES = 512 };
 
@@ -167,16 +168,6 @@ static void check(struct population *p, enum llmfp_encoding_id id, const unsigne
     mpq_clears(got, e.sum, e.squares, NULL);
 }
 
-static uint64_t random_state = 88172645463325252U;
-
-static uint64_t next_random(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
-
 static const enum llmfp_encoding_id floats[] = {LLMFP_F64,         LLMFP_F32,        LLMFP_F16,
                                                 LLMFP_BF16,        LLMFP_F8_E4M3,    LLMFP_F8_E5M2,
                                                 LLMFP_F8_E4M3FNUZ, LLMFP_F8_E5M2FNUZ};
@@ -194,7 +185,7 @@ static void every_pattern(void)
         for (size_t alignment = 0; alignment < 3; alignment++) {
             unsigned char *start = bytes + alignment;
             for (uint64_t i = 0; i < N; i++) {
-                const uint64_t pattern = size > 2 ? next_random() : i;
+                const uint64_t pattern = size > 2 ? random_bits() : i;
                 memcpy(start + i * size, &pattern, size);
             }
             const uint64_t n = size > 2 ? N / 8 : N;
@@ -205,7 +196,7 @@ static void every_pattern(void)
             struct population pieces;
             begin(&pieces, floats[f]);
             for (uint64_t i = 0; i < n;) {
-                uint64_t step = next_random() % 3000;
+                uint64_t step = random_bits() % 3000;
                 step = step > n - i ? n - i : step;
                 add(&pieces, floats[f], start + i * size, step);
                 i += step;
@@ -276,7 +267,7 @@ static void merges_across_layouts(void)
 {
     unsigned char bf16[512];
     for (size_t i = 0; i < sizeof bf16; i++) {
-        bf16[i] = (unsigned char)next_random();
+        bf16[i] = (unsigned char)random_bits();
     }
     struct population narrow;
     struct population wide;

@@ -10,22 +10,13 @@
 #include "llmfp/encoding.h"
 #include "llmfp/isa.h"
 #include "llmfp/moments.h"
+#include "random_bits.h"
 
 enum { MOST_VALUES = 512, MOST_CODES = 1 << 20, MOST_SIDE = 1 << 20 };
 
-static uint64_t random_state = 0x9E3779B97F4A7C15U;
-
-static uint64_t next_random(void)
-{
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
-}
-
 static uint64_t between(uint64_t low, uint64_t high)
 {
-    return low + next_random() % (high - low + 1);
+    return low + random_bits() % (high - low + 1);
 }
 
 /* Codes at any alignment; sides likewise. */
@@ -44,7 +35,7 @@ struct problem {
 static unsigned char *fill(unsigned char *memory, size_t n_bytes)
 {
     for (size_t i = 0; i < n_bytes; i++) {
-        memory[i] = (unsigned char)(next_random() >> 24);
+        memory[i] = (unsigned char)(random_bits() >> 24);
     }
     return memory;
 }
@@ -80,12 +71,12 @@ static uint32_t scale_of(enum class class, unsigned bits, unsigned exponent_bits
     const uint32_t odd[] = {
         0,   sign,       1,      sign | 3, infinity - 1, infinity, infinity | sign, infinity | 1,
         one, one | sign, one - 1};
-    const uint32_t mantissa = (uint32_t)next_random() & ((UINT32_C(1) << mantissa_bits) - 1);
+    const uint32_t mantissa = (uint32_t)random_bits() & ((UINT32_C(1) << mantissa_bits) - 1);
     switch (class) {
     case TYPICAL: /* 2^-7 to 2^-3 */
         return (one - ((uint32_t)between(4, 7) << mantissa_bits)) | mantissa;
     case ANY:
-        return (uint32_t)next_random() & (infinity - 1);
+        return (uint32_t)random_bits() & (infinity - 1);
     case HOSTILE:
         return odd[between(0, sizeof odd / sizeof odd[0] - 1)];
     default:
