@@ -109,8 +109,8 @@ class Jobs(harness.Case):
     def state(self, number):
         return self.cluster.job(number).get("JobState")
 
-    def wait_for_end(self, number):
-        self.wait(f"end of job {number}", lambda: self.state(number) in ENDED)
+    def wait_for_end(self, number, seconds=PATIENCE_S):
+        self.wait(f"end of job {number}", lambda: self.state(number) in ENDED, seconds)
         return self.cluster.job(number)
 
     def wait_for_progress(self, output="out.h5"):
@@ -265,11 +265,11 @@ class Disturbed(Jobs):
 
 
 class TimeLimit(Jobs):
-    hole_bytes = int(os.environ.get("LLMFP_TEST_HOLE_BYTES", str(16 << 30)))
+    hole_bytes = int(os.environ.get("LLMFP_TEST_HOLE_BYTES", str(40 << 30)))
 
     def test_one_minute(self):
         number = self.submit("scan.sbatch", "--nodes=3", "--ntasks-per-node=1", "--time=1")
-        job = self.wait_for_end(number)
+        job = self.wait_for_end(number, 3 * PATIENCE_S)
         self.check(int(job["Restarts"]) >= 1, f"it was done within a minute\n{self.log()}")
         self.compare(job)
         self.went_on()
