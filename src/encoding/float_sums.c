@@ -12,7 +12,9 @@ enum {
     MOST_BINNED = 1 << 16,
     /* Squares of a block in a window are below 2^(12 + 2 51). */
     MOST_BLOCKS = 1 << 12,
-    FEW = 64 /* outside elements that are cheaper one by one than in a window of their own */
+    FEW = 64, /* outside elements that are cheaper one by one than in a window of their own */
+    MANY = BLOCK / 16,  /* so many outside that the window may be at the wrong place */
+    MOST_PATIENCE = 256 /* blocks */
 };
 
 const struct window_kernels *llmfp_float_sums_kernels(void)
@@ -48,6 +50,8 @@ void llmfp_float_sums_begin(struct float_sums *sums, struct llmfp_moments *momen
     sums->n_binned = 0;
     sums->lowest = 0;
     sums->n_blocks = 0;
+    sums->n_looks = 0;
+    sums->patience = 1;
     sums->window_sum = 0;
     sums->window_squares = 0;
 }
@@ -199,58 +203,115 @@ static void place_window(struct float_sums *sums, uint32_t magnitude)
     }
 }
 
-/* Sum n patterns, a multiple of CHUNK, all finite and at most `magnitude`, in the window;
- * returns how many are outside. */
-static size_t add_in_window(struct float_sums *sums, const unsigned char *bytes, size_t n,
-                            uint32_t magnitude, unsigned char *outside)
+/* Sum n patterns, a multiple of CHUNK, in the window, but for *n_outside below it. False where
+ * one is larger than `most`: then none is summed. */
+static bool add_in_window(struct float_sums *sums, const unsigned char *bytes, size_t n,
+                          uint32_t most, unsigned char *outside, size_t *n_outside)
 {
-    place_window(sums, magnitude);
     struct window window = window_at(sums, sums->lowest);
-    const size_t n_outside = sums->kernels->add(&window, bytes, n, outside);
+    window.most = most > window.first ? most : window.first; /* all may be zeros */
+    const size_t n_out = sums->kernels->add(&window, bytes, n, outside);
+    if (n_out == BEYOND) {
+        return false;
+    }
+    *n_outside = n_out;
     sums->zeros += window.zeros;
     sums->window_sum += window.sum;
     sums->window_squares += window.squares;
     if (++sums->n_blocks == MOST_BLOCKS) {
         close_window(sums);
     }
-    return n_outside;
+    return true;
 }
 
-/* The same in windows that go down until few elements are left. */
-static void add_in_windows(struct float_sums *sums, const unsigned char *bytes, size_t n,
-                           uint32_t magnitude)
+/* What a window left outside, in windows that go down until few elements are left. Each
+ * begins where the one before ends; after one that held less than half, where the elements do.
+ * The last chunk is filled up with zeros. */
+static void add_outside(struct float_sums *sums, unsigned char *outside, size_t n_left)
 {
-    unsigned char outside[4 * (BLOCK + SPARE)];
-    size_t n_left = add_in_window(sums, bytes, n, magnitude, outside);
+    bool is_sparse = false;
     while (n_left >= FEW) {
-        const size_t n_window = n_left - n_left % CHUNK;
-        const size_t n_end = n_left - n_window;
-        unsigned char end[4 * CHUNK];
-        memcpy(end, outside + 4 * n_window, 4 * n_end);
-        magnitude = largest_magnitude(sums->kernels->range(outside, n_window));
-        const size_t n_outside = add_in_window(sums, outside, n_window, magnitude, outside);
-        memcpy(outside + 4 * n_outside, end, 4 * n_end);
-        n_left = n_outside + n_end;
+        const size_t n_zeros = (CHUNK - n_left % CHUNK) % CHUNK;
+        const size_t n = n_left + n_zeros;
+        memset(outside + 4 * n_left, 0, 4 * n_zeros);
+        const uint32_t most = is_sparse ? largest_magnitude(sums->kernels->range(outside, n))
+                                        : window_at(sums, sums->lowest).first - 1;
+        place_window(sums, most);
+        size_t n_outside = 0;
+        (void)add_in_window(sums, outside, n, most, outside, &n_outside);
+        sums->zeros -= n_zeros;
+        is_sparse = n_outside > n_left / 2;
+        n_left = n_outside;
     }
     if (n_left > 0) {
         add_one_by_one(sums, outside, n_left);
     }
 }
 
+/* The next blocks are looked at. */
+static void lose_patience(struct float_sums *sums)
+{
+    sums->n_looks = sums->patience;
+    sums->patience = sums->patience < MOST_PATIENCE ? 4 * sums->patience : MOST_PATIENCE;
+}
+
+/* The largest magnitude that neither widens the known range nor leaves the window; 0: none. */
+static uint32_t known_magnitude(const struct float_sums *sums)
+{
+    if (sums->lowest == 0 || sums->smallest >= 0 || sums->largest <= 0) {
+        return 0;
+    }
+    const uint32_t nearer =
+        (uint32_t)(-sums->smallest < sums->largest ? -sums->smallest : sums->largest);
+    const uint32_t end = (uint32_t)(sums->lowest + binades_of(sums)) << 23;
+    return nearer < end ? nearer : end - 1;
+}
+
+/* As add_in_window: read once, if that is promising. */
+static bool add_unseen(struct float_sums *sums, const unsigned char *bytes, size_t n,
+                       unsigned char *outside, size_t *n_outside)
+{
+    const uint32_t most = known_magnitude(sums);
+    if (sums->n_looks > 0 || most < window_at(sums, sums->lowest).first) {
+        sums->n_looks -= sums->n_looks > 0;
+        return false;
+    }
+    const bool is_added = add_in_window(sums, bytes, n, most, outside, n_outside);
+    if (is_added && *n_outside < MANY) {
+        sums->patience = 1;
+    } else {
+        lose_patience(sums);
+    }
+    return is_added;
+}
+
+/* n patterns, a multiple of CHUNK; false, and nothing added, where not all are finite. */
+static bool add_in_windows(struct float_sums *sums, const unsigned char *bytes, size_t n)
+{
+    unsigned char outside[4 * (BLOCK + SPARE)];
+    size_t n_outside = 0;
+    if (!add_unseen(sums, bytes, n, outside, &n_outside)) {
+        const struct window_range range = sums->kernels->range(bytes, n);
+        const uint32_t most = largest_magnitude(range);
+        if (most >= INFINITE) {
+            return false;
+        }
+        note_block_range(sums, range);
+        place_window(sums, most);
+        (void)add_in_window(sums, bytes, n, most, outside, &n_outside);
+    }
+    add_outside(sums, outside, n_outside);
+    return true;
+}
+
 void llmfp_float_sums_add(struct float_sums *sums, const unsigned char *bytes, size_t n)
 {
     const bool in_windows = sums->kernels != NULL && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
     const size_t n_window = in_windows ? n - n % CHUNK : 0;
-    size_t n_done = 0;
     sums->count += n;
-    if (n_window > 0) {
-        const struct window_range range = sums->kernels->range(bytes, n_window);
-        const uint32_t magnitude = largest_magnitude(range);
-        if (magnitude < INFINITE) {
-            note_block_range(sums, range);
-            add_in_windows(sums, bytes, n_window, magnitude);
-            n_done = n_window;
-        }
+    size_t n_done = 0;
+    if (n_window > 0 && add_in_windows(sums, bytes, n_window)) {
+        n_done = n_window;
     }
     if (n_done < n) {
         add_one_by_one(sums, bytes + 4 * n_done, n - n_done);

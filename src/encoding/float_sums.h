@@ -2,7 +2,12 @@
  *
  * Blocks go through the window kernels; what these leave over (few elements, ends
  * of fewer than CHUNK elements, blocks with infinities or NaN) is summed one by one
- * in integers, by exponent. Those sums alone are the reference for everything.  */
+ * in integers, by exponent. Those sums alone are the reference for everything.
+ *
+ * Most blocks are read once: the range of the elements so far is known, and while no element
+ * is larger in magnitude than the nearer of its two ends, a block can neither widen the range
+ * nor leave the window. Other blocks are looked at first. After a block that was read once in
+ * vain, or of which much lies below the window, the next 1, 4, 16, ... are looked at. */
 #ifndef LLMFP_FLOAT_SUMS_H
 #define LLMFP_FLOAT_SUMS_H
 
@@ -24,6 +29,8 @@ struct float_sums {
     int32_t largest;
     int lowest;        /* biased exponent where the window in use begins; 0: none yet */
     uint32_t n_blocks; /* summed in it since it was placed */
+    unsigned n_looks;  /* blocks that are looked at before one is not */
+    unsigned patience; /* how many that will be next time */
     llmfp_i128 window_sum;
     llmfp_u128 window_squares;
     uint32_t n_binned;  /* elements in the bins; the bins are undefined where 0 */

@@ -16,16 +16,20 @@
 #include "llmfp/moments.h"
 
 enum {
-    BLOCK = 4096, /* most elements of a block: 16 KiB, half a first-level cache */
-    CHUNK = 64,   /* blocks are multiples of this */
-    SPARE = 64,   /* elements by which lists of outside elements may be overwritten */
-    AHEAD = 4096  /* bytes; the next page, which hardware does not fetch by itself */
+    BLOCK = 4096,     /* most elements of a block: 16 KiB, half a first-level cache */
+    CHUNK = 64,       /* blocks are multiples of this */
+    SPARE = 64,       /* elements by which lists of outside elements may be overwritten */
+    AHEAD = 4 * BLOCK /* bytes: the next block is fetched while this one is summed */
 };
+
+/* Instead of a number of elements: one is larger than the window allows. */
+#define BEYOND SIZE_MAX
 
 /* A window, and the sums of the elements inside: of v, and of v^2. */
 struct window {
     int unit;       /* set by the caller */
     uint32_t first; /* likewise; at least 1 */
+    uint32_t most;  /* likewise: the largest magnitude allowed, from first on */
     uint64_t zeros;
     int64_t sum;
     llmfp_u128 squares;
@@ -43,7 +47,8 @@ struct window_range {
 struct window_kernels {
     int bits; /* of v */
     /* n elements, a multiple of CHUNK, at most BLOCK. `outside` may be the same memory
-     * as `bytes` and has room for n + SPARE elements; returns how many it received. */
+     * as `bytes` and has room for n + SPARE elements; returns how many it received, or
+     * BEYOND, and then nothing of the window counts. */
     struct window_range (*range)(const unsigned char *bytes, size_t n);
     size_t (*add)(struct window *window, const unsigned char *bytes, size_t n,
                   unsigned char *outside);

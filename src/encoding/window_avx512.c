@@ -8,6 +8,7 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 #include "lanes512.h"
@@ -34,6 +35,11 @@ INLINE void add_floats(struct lanes *lanes, int set, __m256 x, __m512d magic)
     lanes->sum[set] = _mm512_add_epi64(lanes->sum[set], y);
     lanes->low[set] = _mm512_madd52lo_epu64(lanes->low[set], y, y);
     lanes->high[set] = _mm512_madd52hi_epu64(lanes->high[set], y, y);
+}
+
+INLINE __m256 load_floats(const unsigned char *bytes)
+{
+    return _mm256_castsi256_ps(_mm256_loadu_si256((const __m256i_u *)bytes));
 }
 
 /* n: elements. */
@@ -64,29 +70,77 @@ INLINE __m512i set_aside(__m512i pattern, __mmask16 below, uint64_t *zeros, unsi
     return _mm512_maskz_mov_epi32((__mmask16)~below, pattern);
 }
 
+/* A chunk of which elements may be outside. */
+struct mixed {
+    bool is_mixed;  /* some are below */
+    bool is_beyond; /* some are above: nothing counts */
+    unsigned char *outside;
+};
+
+INLINE struct mixed add_mixed_chunk(struct window *window, struct lanes *lanes,
+                                    const unsigned char *bytes, __m512d magic,
+                                    unsigned char *outside)
+{
+    const __m512i limit = _mm512_set1_epi32((int)(window->first << 1));
+    __m512i most = _mm512_setzero_si512();
+    __mmask16 any = 0;
+    for (size_t i = 0; i < CHUNK; i += 16) {
+        __m512i pattern = _mm512_loadu_si512(bytes + 4 * i);
+        const __m512i shifted = _mm512_add_epi32(pattern, pattern);
+        const __mmask16 below = _mm512_cmplt_epu32_mask(shifted, limit);
+        most = _mm512_max_epu32(most, shifted);
+        any |= below;
+        pattern = set_aside(pattern, below, &window->zeros, &outside);
+        add_floats(lanes, 0, _mm256_castsi256_ps(_mm512_castsi512_si256(pattern)), magic);
+        add_floats(lanes, 1, _mm256_castsi256_ps(_mm512_extracti64x4_epi64(pattern, 1)), magic);
+    }
+    const __m512i end = _mm512_set1_epi32((int)(window->most << 1));
+    return (struct mixed){any != 0, _mm512_cmpgt_epu32_mask(most, end) != 0, outside};
+}
+
+/* Of a chunk, how far shifted patterns are above `limit`, at most; below it, they wrap. */
+INLINE __m512i most_above(const unsigned char *bytes, __m512i limit)
+{
+    __m512i most = _mm512_setzero_si512();
+    for (size_t i = 0; i < CHUNK; i += 16) {
+        const __m512i pattern = _mm512_loadu_si512(bytes + 4 * i);
+        const __m512i shifted = _mm512_add_epi32(pattern, pattern);
+        most = _mm512_max_epu32(most, _mm512_sub_epi32(shifted, limit));
+    }
+    return most;
+}
+
 static TARGET size_t add_window(struct window *window, const unsigned char *bytes, size_t n,
                                 unsigned char *outside)
 {
     /* Shifted left by one, patterns lose their sign. */
     const __m512i limit = _mm512_set1_epi32((int)(window->first << 1));
+    const __m512i span = _mm512_set1_epi32((int)((window->most - window->first) << 1));
     const double magic_value = ldexp(1.5, 52 + window->unit);
     const __m512d magic = _mm512_set1_pd(magic_value);
     const __m512i zero = _mm512_setzero_si512();
     struct lanes lanes = {{zero, zero}, {zero, zero}, {zero, zero}};
-    unsigned char *next = outside;
+    struct mixed mixed = {false, false, outside};
     window->zeros = 0;
-    for (size_t i = 0; i < n; i += 16) {
-        __builtin_prefetch(bytes + 4 * i + AHEAD);
-        __m512i pattern = _mm512_loadu_si512(bytes + 4 * i);
-        const __mmask16 below = _mm512_cmplt_epu32_mask(_mm512_add_epi32(pattern, pattern), limit);
-        if (__builtin_expect(below != 0, 0)) {
-            pattern = set_aside(pattern, below, &window->zeros, &next);
+    for (size_t i = 0; i < n; i += CHUNK) {
+        const unsigned char *chunk = bytes + 4 * i;
+        for (size_t line = 0; line < (size_t)4 * CHUNK; line += 64) {
+            __builtin_prefetch(chunk + AHEAD + line);
         }
-        add_floats(&lanes, 0, _mm256_castsi256_ps(_mm512_castsi512_si256(pattern)), magic);
-        add_floats(&lanes, 1, _mm256_castsi256_ps(_mm512_extracti64x4_epi64(pattern, 1)), magic);
+        if (mixed.is_mixed || _mm512_cmpgt_epu32_mask(most_above(chunk, limit), span) != 0) {
+            mixed = add_mixed_chunk(window, &lanes, chunk, magic, mixed.outside);
+            if (mixed.is_beyond) {
+                return BEYOND;
+            }
+            continue;
+        }
+        for (size_t k = 0; k < CHUNK; k += 16) {
+            add_floats(&lanes, 0, load_floats(chunk + 4 * k), magic);
+            add_floats(&lanes, 1, load_floats(chunk + 4 * k + 32), magic);
+        }
     }
     collect_lanes(window, &lanes, n, magic_value);
-    return (size_t)(next - outside) / 4;
+    return (size_t)(mixed.outside - outside) / 4;
 }
 
 static TARGET struct window_range find_range(const unsigned char *bytes, size_t n)

@@ -73,27 +73,40 @@ INLINE void add_chunk(struct lanes *lanes, const unsigned char *bytes, bool is_m
     }
 }
 
-/* Bits set where elements are below the window, zeros among them. */
-INLINE vector_i32 find_low(const unsigned char *bytes, int32_t limit)
+/* Sign bits set where elements are below the window, zeros among them, or above `most`. */
+INLINE vector_i32 find_outside(const unsigned char *bytes, int32_t limit, int32_t most)
 {
-    vector_i32 low = {0};
-    for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
-        low |= (vector_i32)((load_vector(bytes, i) & INT32_MAX) < limit);
-    }
-    return low;
-}
-
-/* The same without zeros, which are counted: minus their number is added to `zeros`. */
-INLINE vector_i32 find_low_not_zero(const unsigned char *bytes, int32_t limit, vector_i32 *zeros)
-{
-    vector_i32 low = {0};
+    vector_i32 outside = {0};
     for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
         const vector_i32 magnitude = load_vector(bytes, i) & INT32_MAX;
+        outside |= (magnitude - limit) | (most - magnitude);
+    }
+    return outside & INT32_MIN;
+}
+
+/* What a chunk has: bits set where elements are as named. */
+struct chunk_kinds {
+    vector_i32 low;      /* below the window, zeros among them */
+    vector_i32 not_zero; /* of these, others than zeros */
+    vector_i32 beyond;   /* sign bits: above `most` */
+};
+
+/* Zeros are counted: minus their number is added to `zeros`. */
+INLINE struct chunk_kinds find_kinds(const unsigned char *bytes, int32_t limit, int32_t most,
+                                     vector_i32 *zeros)
+{
+    struct chunk_kinds kinds = {{0}, {0}, {0}};
+    for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
+        const vector_i32 magnitude = load_vector(bytes, i) & INT32_MAX;
+        const vector_i32 low = (vector_i32)(magnitude < limit);
         const vector_i32 zero = (vector_i32)(magnitude == 0);
-        low |= (vector_i32)(magnitude < limit) & ~zero;
+        kinds.low |= low;
+        kinds.not_zero |= low & ~zero;
+        kinds.beyond |= most - magnitude;
         *zeros += zero;
     }
-    return low;
+    kinds.beyond &= INT32_MIN;
+    return kinds;
 }
 
 /* From doubles that are whole multiples of the units to integers. */
@@ -120,6 +133,7 @@ static TARGET size_t add_window(struct window *window, const unsigned char *byte
                                 unsigned char *outside)
 {
     const int32_t limit = (int32_t)window->first;
+    const int32_t most = (int32_t)window->most;
     const double anchor = 1.5 * power_of_two(52 + CUT_BITS + 2 * window->unit);
     struct lanes lanes;
     for (int set = 0; set < SETS; set++) {
@@ -129,17 +143,23 @@ static TARGET size_t add_window(struct window *window, const unsigned char *byte
     }
     size_t n_outside = 0;
     vector_i32 zeros = {0};
+    bool is_mixed = false; /* the chunk before had elements outside: expect the same */
     for (size_t i = 0; i < n; i += CHUNK) {
         const unsigned char *chunk = bytes + 4 * i;
         for (size_t line = 0; line < (size_t)4 * CHUNK; line += 64) {
             __builtin_prefetch(chunk + AHEAD + line);
         }
-        if (!is_any(find_low(chunk, limit))) {
+        if (!is_mixed && !is_any(find_outside(chunk, limit, most))) {
             add_chunk(&lanes, chunk, false, limit);
             continue;
         }
-        add_chunk(&lanes, chunk, true, limit);
-        if (is_any(find_low_not_zero(chunk, limit, &zeros))) {
+        const struct chunk_kinds kinds = find_kinds(chunk, limit, most, &zeros);
+        if (is_any(kinds.beyond)) {
+            return BEYOND;
+        }
+        is_mixed = is_any(kinds.low);
+        add_chunk(&lanes, chunk, is_mixed, limit);
+        if (is_any(kinds.not_zero)) {
             n_outside += take_outside(chunk, limit, outside + 4 * n_outside);
         }
     }
