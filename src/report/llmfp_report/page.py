@@ -249,7 +249,8 @@ def model_section(report):
                      (text.number(value), -2.0 if other is None else value), (state, None)])
     heads = ["no.", "model", "architecture", "layers", "parameters", "size", "not mapped", "family (claimed)",
              "parent (claimed)", "most similar", "correlation", "status"]
-    return f'<section id="models"><h2>Models</h2>{table("model-table", "All checkpoints of the scan", heads, rows, True)}</section>'
+    caption = f"All {text.plural(report.n, 'checkpoint')} of the scan" if report.n > 1 else "The checkpoint of the scan"
+    return f'<section id="models"><h2>Models</h2>{table("model-table", caption, heads, rows, True)}</section>'
 
 
 def provenance(report):
