@@ -272,7 +272,7 @@ static bool add_unseen(struct float_sums *sums, const unsigned char *bytes, size
                        unsigned char *outside, size_t *n_outside)
 {
     const uint32_t most = known_magnitude(sums);
-    if (sums->n_looks > 0 || most < window_at(sums, sums->lowest).first) {
+    if (sums->n_looks > 0 || most == 0 || most < window_at(sums, sums->lowest).first) {
         sums->n_looks -= sums->n_looks > 0;
         return false;
     }

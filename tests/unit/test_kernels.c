@@ -155,12 +155,29 @@ static const enum llmfp_encoding_id floats[] = {LLMFP_F64,         LLMFP_F32,   
                                                 LLMFP_F8_E4M3FNUZ, LLMFP_F8_E5M2FNUZ};
 enum { N_FLOATS = sizeof floats / sizeof floats[0] };
 
+/* Counted here, because all sets share the code that chooses how blocks are summed. */
+static uint64_t zeros_of(enum llmfp_encoding_id id, const unsigned char *bytes, uint64_t n)
+{
+    const size_t size = llmfp_encoding(id)->block_bytes;
+    const bool one_zero = id == LLMFP_F8_E4M3FNUZ || id == LLMFP_F8_E5M2FNUZ;
+    const uint64_t sign = one_zero ? 0 : UINT64_C(1) << (8 * size - 1);
+    uint64_t zeros = 0;
+    for (uint64_t i = 0; i < n; i++) {
+        uint64_t pattern = 0;
+        memcpy(&pattern, bytes + i * size, size);
+        zeros += (pattern & ~sign) == 0;
+    }
+    return zeros;
+}
+
 static void compare(enum llmfp_encoding_id id, const unsigned char *bytes, uint64_t n,
                     const char *what)
 {
     static struct outcome reference;
     static struct outcome outcome;
     run(LLMFP_ISA_PORTABLE, id, bytes, n, &reference);
+    CU_ASSERT_EQUAL((uint64_t)reference.additive[LLMFP_COUNT], n);
+    CU_ASSERT_EQUAL((uint64_t)reference.additive[LLMFP_ZEROS], zeros_of(id, bytes, n));
     for (int isa = LLMFP_ISA_PORTABLE + 1; isa < LLMFP_N_ISAS; isa++) {
         if (llmfp_isa_is_supported((enum llmfp_isa)isa)) {
             run((enum llmfp_isa)isa, id, bytes, n, &outcome);
