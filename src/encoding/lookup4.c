@@ -21,11 +21,7 @@
 
 enum {
     CODES = LOOKUP4_CODES,
-    /* An entry of a table: biased sum from bit 0, zeros from bit 40, codes that occur from
-     * bit 48. Sums of MOST_BYTES entries: below 2^32 * 64, and 128 zeros. */
-    ZEROS_SHIFT = 40,
-    SEEN_SHIFT = 48,
-    MOST_BYTES = 64,
+    MOST_BYTES = 64, /* whose sums fit a lookup4_pair */
     /* Values of the map as integers of one unit are below 2^28, so the squares of 128 of
      * them are below 2^63; other maps are added code by code, 2^16 elements at most. */
     MAP_BITS = 28,
@@ -34,8 +30,6 @@ enum {
     MOST_A_SHIFT = SCALE_BITS - 49,
     MOST_B_SHIFT = SCALE_BITS - 25
 };
-
-static const int64_t bias = INT64_C(1) << 31;
 
 static struct wide_scale add_parts(llmfp_i128 a, int a_exponent, llmfp_i128 b, int b_exponent)
 {
@@ -108,15 +102,14 @@ static void read_map(struct lookup *lookup)
     }
 }
 
-static void make_tables(struct lookup *lookup)
+static void make_table(struct lookup *lookup)
 {
     for (unsigned byte = 0; byte < 256; byte++) {
         const int64_t high = lookup->value[byte >> 4];
         const int64_t low = lookup->value[byte & 15];
-        lookup->entry[byte] = (uint64_t)(high + low + bias) |
-                              (uint64_t)((high == 0) + (low == 0)) << ZEROS_SHIFT |
-                              (uint64_t)(1U << (byte >> 4) | 1U << (byte & 15)) << SEEN_SHIFT;
-        lookup->squares[byte] = (uint64_t)(high * high + low * low);
+        const int64_t zeros = (high == 0) + (low == 0);
+        lookup->pair[byte] = (lookup4_pair){
+            high + low + zeros * (INT64_C(1) << LOOKUP4_ZEROS_SHIFT), high * high + low * low};
     }
 }
 
@@ -161,24 +154,27 @@ void lookup4_add_range(struct lookup *lookup, const struct wide_scale *scale, ui
     llmfp_moments_add_range(lookup->moments, least, largest);
 }
 
+uint32_t lookup4_codes_seen(const unsigned char *bytes, size_t n)
+{
+    uint32_t seen = 0;
+    for (size_t i = 0; i < n; i++) {
+        seen |= 1U << (bytes[i] >> 4) | 1U << (bytes[i] & 15);
+    }
+    return seen;
+}
+
 /* Up to MOST_BYTES bytes of one block. */
 static void add_bytes(struct lookup *lookup, const struct wide_scale *scale,
                       const unsigned char *bytes, size_t n)
 {
-    uint64_t all = 0;
-    uint64_t seen = 0;
-    uint64_t squares = 0;
+    lookup4_pair all = {0, 0};
     for (size_t i = 0; i < n; i++) {
-        const uint64_t entry = lookup->entry[bytes[i]];
-        all += entry & ((UINT64_C(1) << SEEN_SHIFT) - 1);
-        seen |= entry;
-        squares += lookup->squares[bytes[i]];
+        all += lookup->pair[bytes[i]];
     }
-    const int64_t sum = (int64_t)(all & ((UINT64_C(1) << ZEROS_SHIFT) - 1)) - bias * (int64_t)n;
     llmfp_moments_add_counts(lookup->moments, 2 * n,
-                             scale->mantissa == 0 ? 2 * n : all >> ZEROS_SHIFT, 0);
-    add_product(lookup, scale, sum, squares, lookup->exponent[0]);
-    lookup4_add_range(lookup, scale, (uint32_t)(seen >> SEEN_SHIFT));
+                             scale->mantissa == 0 ? 2 * n : lookup4_pair_zeros(all), 0);
+    add_product(lookup, scale, lookup4_pair_sum(all), (uint64_t)all[1], lookup->exponent[0]);
+    lookup4_add_range(lookup, scale, lookup4_codes_seen(bytes, n));
 }
 
 /* n times one code. */
@@ -230,27 +226,36 @@ static void add_blocks(struct lookup *lookup, const unsigned char *bytes, uint64
     }
 }
 
-/* Kernels take whole runs of LOOKUP4_RUN elements that have one scale. */
+/* As many of n runs as there is a fast way for. */
+static uint64_t add_runs(struct lookup *lookup, const unsigned char *bytes, uint64_t run,
+                         uint64_t n)
+{
+    const struct lookup4_kernels *kernels = lookup4_kernels_chosen();
+    if (kernels != NULL) {
+        return lookup4_add_runs(lookup, kernels, bytes, run, n);
+    }
+    return lookup->alike ? lookup4_add_pairs(lookup, bytes, run, n) : 0;
+}
+
+/* Fast ways take whole runs of LOOKUP4_RUN elements that have one scale. */
 void llmfp_add_lookup4(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
     struct lookup lookup = {
         .sides = elements->sides, .moments = moments, .smallest = INFINITY, .largest = -INFINITY};
     read_map(&lookup);
     if (lookup.alike) {
-        make_tables(&lookup);
+        make_table(&lookup);
     }
     const unsigned char *bytes = elements->bytes;
     uint64_t first = elements->first_element;
     uint64_t n = elements->n_elements;
-    const struct lookup4_kernels *kernels = lookup4_kernels_chosen();
-    if (kernels != NULL && elements->sides->parameters[1] % LOOKUP4_RUN == 0) {
+    if (elements->sides->parameters[1] % LOOKUP4_RUN == 0) {
         const uint64_t skipped = (LOOKUP4_RUN - first % LOOKUP4_RUN) % LOOKUP4_RUN;
         if (skipped < n) {
             add_blocks(&lookup, bytes, first, skipped);
-            const uint64_t done =
-                skipped + LOOKUP4_RUN * lookup4_add_runs(&lookup, kernels, bytes + skipped / 2,
-                                                         (first + skipped) / LOOKUP4_RUN,
-                                                         (n - skipped) / LOOKUP4_RUN);
+            const uint64_t done = skipped + LOOKUP4_RUN * add_runs(&lookup, bytes + skipped / 2,
+                                                                   (first + skipped) / LOOKUP4_RUN,
+                                                                   (n - skipped) / LOOKUP4_RUN);
             bytes += done / 2;
             first += done;
             n -= done;

@@ -1,4 +1,9 @@
-/* lookup4.h - what the kernels of bitsandbytes' 4-bit weights share.
+/* lookup4.h - what the ways through bitsandbytes' 4-bit weights share.
+ *
+ * lookup4.c          one block, any scale: the reference
+ * lookup4_pairs.c    runs of 64 elements in plain C: bytes look up sums of two elements
+ * lookup4_runs.c     runs of 64 elements by counts of codes, with kernels of an instruction set
+ * lookup4_range.c    which of the runs may widen the range
  *
  * The sums over elements x = T[code] a, with the scale a of a block, are sums over the codes:
  *   sum of x = sum over c of T[c] A(c)          A(c) = sum of a n(c) over blocks
@@ -36,6 +41,12 @@ enum {
     LOOKUP4_MOST_RUNS = 1 << 12
 };
 
+/* Sums over the elements of one byte or of some: lane 0 is the sum of map values, and, from bit
+ * LOOKUP4_ZEROS_SHIFT on, how many of them are 0; lane 1 is the sum of their squares. Map values
+ * are below 2^28: sums of 128 elements below 2^35, of squares below 2^63.              */
+typedef int64_t lookup4_pair __attribute__((vector_size(16)));
+enum { LOOKUP4_ZEROS_SHIFT = 48 };
+
 struct lookup {
     const struct llmfp_sides *sides;
     struct llmfp_moments *moments;
@@ -44,9 +55,20 @@ struct lookup {
     bool alike;
     double smallest; /* that has been seen here; smallest > largest: none yet */
     double largest;
-    uint64_t entry[256];
-    uint64_t squares[256];
+    lookup4_pair pair[256]; /* of bytes, where `alike` */
 };
+
+/* The sum of map values of a lookup4_pair, and how many are 0. */
+static inline int64_t lookup4_pair_sum(lookup4_pair pair)
+{
+    const uint64_t bits = (uint64_t)pair[0] << (64 - LOOKUP4_ZEROS_SHIFT);
+    return (int64_t)bits >> (64 - LOOKUP4_ZEROS_SHIFT);
+}
+
+static inline uint64_t lookup4_pair_zeros(lookup4_pair pair)
+{
+    return (uint64_t)(pair[0] - lookup4_pair_sum(pair)) >> LOOKUP4_ZEROS_SHIFT;
+}
 
 /* The scale of a block: |mantissa| < 2^84. */
 struct wide_scale {
@@ -68,6 +90,49 @@ void lookup4_add_block(struct lookup *lookup, uint64_t block, const unsigned cha
 /* Note the extremes of a block in which the codes `seen` (bits) occur. */
 void lookup4_add_range(struct lookup *lookup, const struct wide_scale *scale, uint32_t seen);
 
+/* n whole runs of zeros. */
+void lookup4_add_zero_runs(struct lookup *lookup, uint64_t n);
+
+/* The codes (bits) that occur in n bytes. */
+uint32_t lookup4_codes_seen(const unsigned char *bytes, size_t n);
+
+/* n mantissas as integers of one unit, 2^*unit; false where one would exceed `most`. */
+bool lookup4_alike(const struct side_scale *scales, int n, int64_t most, int64_t *values,
+                   int *unit);
+
+/* Which scales may widen the range of a tensor whose runs all have whole scales. */
+struct lookup4_range {
+    struct lookup *lookup;
+    uint64_t per_block; /* runs */
+    double least_value; /* of the map: negative */
+    double most_value;  /* positive */
+    float threshold;    /* plain scales above this may widen the range */
+};
+
+/* False: the values of the map do not have both signs, and so every run may. */
+bool lookup4_range_begin(struct lookup4_range *range, struct lookup *lookup);
+
+/* Note the extremes of a run, and move the threshold. */
+void lookup4_range_look(struct lookup4_range *range, uint64_t run, const unsigned char *bytes);
+
+/* Sums of squares of which parts have signs: moments whose "sum" they are. */
+struct lookup4_squares {
+    struct llmfp_moments_layout layout;
+    struct llmfp_moments moments;
+    int64_t additive[128];
+    int64_t extreme[LLMFP_N_EXTREMES];
+};
+
+void lookup4_squares_begin(struct lookup4_squares *squares);
+
+/* Add the total, which is not negative, to the sum of squares of `moments`. */
+void lookup4_squares_end(struct lookup4_squares *squares, struct llmfp_moments *moments);
+
+/* n whole runs from `run` on, of a map that is `alike`; returns how many have been added: all, or
+ * none where the maps are not for this way. */
+uint64_t lookup4_add_pairs(struct lookup *lookup, const unsigned char *bytes, uint64_t run,
+                           uint64_t n);
+
 /* Counts of a batch: of four runs each, [set of bits][run]. */
 struct lookup4_counts {
     _Alignas(64) uint8_t quad[LOOKUP4_BATCH / 4][LOOKUP4_CODES][4];
@@ -88,6 +153,12 @@ struct lookup4_fate {
 struct lookup4_table {
     int8_t plane[LOOKUP4_NESTED_PLANES][256];
 };
+
+/* A threshold for scales that are off by what struct lookup4_nested allows. */
+static inline double lookup4_nested_threshold(const struct lookup4_range *range)
+{
+    return (double)range->threshold * (1 - 0x1p-20);
+}
 
 /* The scales that codes stand for in a nested block, about: an error of 2^-51 of both parts. NaN
  * where little is left of them, so that others are not 0, and off by less than 2^-30. */

@@ -1,5 +1,4 @@
 /* lookup4_runs.c - from digits and counts to exact sums. See lookup4.h. */
-#include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,10 +28,7 @@ const struct lookup4_kernels *lookup4_kernels_chosen(void)
 struct runs {
     struct lookup *lookup;
     const struct lookup4_kernels *kernels;
-    uint64_t per_block; /* runs */
-    double least_value; /* of the map: negative */
-    double most_value;  /* positive */
-    float threshold;    /* plain scales above this may widen the range */
+    struct lookup4_range range;
     /* nested scales only */
     int64_t value[CODES]; /* the map in units of 2^unit, at most 2^31 */
     int unit;
@@ -40,42 +36,6 @@ struct runs {
     double nested[256]; /* NaN: for lookup4_add_block */
     struct lookup4_table table;
 };
-
-static uint32_t codes_seen(const unsigned char *bytes)
-{
-    uint32_t seen = 0;
-    for (size_t i = 0; i < LOOKUP4_RUN_BYTES; i++) {
-        seen |= 1U << (bytes[i] >> 4) | 1U << (bytes[i] & 15);
-    }
-    return seen;
-}
-
-/* The largest float that times the extremes of the map stays within the range; below 0 where
- * any scale may widen it. Products of floats are exact as doubles. */
-static void set_threshold(struct runs *runs)
-{
-    const struct lookup *lookup = runs->lookup;
-    runs->threshold = -1.0F;
-    if (!(lookup->smallest < 0 && lookup->largest > 0)) {
-        return;
-    }
-    const double a = lookup->largest / runs->most_value;
-    const double b = lookup->smallest / runs->least_value;
-    const double c = a < b ? a : b;
-    float t = c < (double)FLT_MAX ? (float)c : FLT_MAX;
-    while (t > 0 && ((double)t * runs->most_value > lookup->largest ||
-                     (double)t * runs->least_value < lookup->smallest)) {
-        t = nextafterf(t, 0.0F);
-    }
-    runs->threshold = t;
-}
-
-static void look_closer(struct runs *runs, uint64_t run, const unsigned char *bytes)
-{
-    const struct wide_scale scale = lookup4_scale(runs->lookup->sides, run / runs->per_block);
-    lookup4_add_range(runs->lookup, &scale, codes_seen(bytes));
-    set_threshold(runs);
-}
 
 /* ---- sums ---- */
 
@@ -150,7 +110,7 @@ static uint32_t choose_window(const struct runs *runs, uint64_t run, uint64_t n)
     uint32_t sample[SAMPLES];
     const unsigned char *scales = runs->lookup->sides->side[0].bytes;
     for (uint64_t i = 0; i < SAMPLES; i++) {
-        const uint64_t block = (run + i * n / SAMPLES) / runs->per_block;
+        const uint64_t block = (run + i * n / SAMPLES) / runs->range.per_block;
         sample[i] = llmfp_load_u32(scales + 4 * block) >> 23 & 255;
     }
     qsort(sample, SAMPLES, sizeof sample[0], compare_u32);
@@ -159,26 +119,17 @@ static uint32_t choose_window(const struct runs *runs, uint64_t run, uint64_t n)
     return lowest > TOP - LOOKUP4_WINDOW ? TOP - LOOKUP4_WINDOW : lowest;
 }
 
-static void add_zero_runs(struct lookup *lookup, uint64_t n)
-{
-    if (n > 0) {
-        const struct wide_scale zero = {0, 0, true, true};
-        llmfp_moments_add_counts(lookup->moments, n * LOOKUP4_RUN, n * LOOKUP4_RUN, 0);
-        lookup4_add_range(lookup, &zero, 1);
-    }
-}
-
 static void add_odd_runs(struct runs *runs, const struct lookup4_fate *fate, uint64_t run,
                          const unsigned char *bytes)
 {
     for (uint64_t left = fate->odd; left != 0; left &= left - 1) {
         const unsigned i = (unsigned)__builtin_ctzll(left);
-        lookup4_add_block(runs->lookup, (run + i) / runs->per_block,
+        lookup4_add_block(runs->lookup, (run + i) / runs->range.per_block,
                           bytes + (size_t)i * LOOKUP4_RUN_BYTES, LOOKUP4_RUN);
     }
     for (uint64_t left = fate->look & ~fate->odd; left != 0; left &= left - 1) {
         const unsigned i = (unsigned)__builtin_ctzll(left);
-        look_closer(runs, run + i, bytes + (size_t)i * LOOKUP4_RUN_BYTES);
+        lookup4_range_look(&runs->range, run + i, bytes + (size_t)i * LOOKUP4_RUN_BYTES);
     }
 }
 
@@ -200,12 +151,12 @@ static const unsigned char *take_scales(const struct runs *runs, uint64_t run, u
                                         size_t size, unsigned char *gathered)
 {
     const unsigned char *scales = runs->lookup->sides->side[0].bytes;
-    if (n == BATCH && runs->per_block == 1) {
+    if (n == BATCH && runs->range.per_block == 1) {
         return scales + size * run;
     }
     memset(gathered, 0, BATCH * size);
     for (uint64_t i = 0; i < n; i++) {
-        memcpy(gathered + i * size, scales + size * ((run + i) / runs->per_block), size);
+        memcpy(gathered + i * size, scales + size * ((run + i) / runs->range.per_block), size);
     }
     return gathered;
 }
@@ -224,13 +175,14 @@ static void add_plain_batch(struct runs *runs, int32_t (*planes)[CODES], uint32_
     struct lookup4_counts counts;
     struct lookup4_digits digits;
     const unsigned char *patterns = take_scales(runs, run, n, 4, gathered);
-    struct lookup4_fate fate = runs->kernels->scale(&digits, patterns, lowest, runs->threshold);
+    struct lookup4_fate fate =
+        runs->kernels->scale(&digits, patterns, lowest, runs->range.threshold);
     fate.zero &= first_bits(n);
     fate.odd &= first_bits(n);
     fate.look &= first_bits(n) & ~fate.zero;
     runs->kernels->count(&counts, whole_batch(bytes, n, room));
     runs->kernels->multiply(planes, &counts, &digits, false);
-    add_zero_runs(runs->lookup, (uint64_t)__builtin_popcountll(fate.zero));
+    lookup4_add_zero_runs(runs->lookup, (uint64_t)__builtin_popcountll(fate.zero));
     add_odd_runs(runs, &fate, run, bytes);
 }
 
@@ -249,30 +201,6 @@ static void add_plain(struct runs *runs, const unsigned char *bytes, uint64_t ru
 }
 
 /* ---- scales that are quantised themselves: a = p q + r ---- */
-
-/* Integers of one unit out of n mantissas; false where one would exceed `most`. */
-static bool alike(const struct side_scale *scales, int n, int64_t most, int64_t *values, int *unit)
-{
-    bool any = false;
-    for (int i = 0; i < n; i++) {
-        if (scales[i].mantissa != 0 && (!any || scales[i].exponent < *unit)) {
-            *unit = scales[i].exponent;
-            any = true;
-        }
-    }
-    *unit = any ? *unit : 0;
-    for (int i = 0; i < n; i++) {
-        const int shift = scales[i].mantissa == 0 ? 0 : scales[i].exponent - *unit;
-        if (shift > 38) {
-            return false;
-        }
-        values[i] = scales[i].mantissa * (INT64_C(1) << shift);
-        if (values[i] > most || values[i] < -most) {
-            return false;
-        }
-    }
-    return true;
-}
 
 /* Balanced digits: from -128 to 127. */
 static void take_digits(struct lookup4_table *table, int plane, int n, int code, llmfp_i128 value)
@@ -294,7 +222,7 @@ static bool prepare_nested(struct runs *runs)
     for (unsigned c = 0; c < CODES; c++) {
         scales[c] = side_scale_at(sides, 1, c);
     }
-    if (!alike(scales, CODES, INT64_C(1) << 31, runs->value, &runs->unit)) {
+    if (!lookup4_alike(scales, CODES, INT64_C(1) << 31, runs->value, &runs->unit)) {
         return false;
     }
     for (unsigned c = 0; c < 256; c++) {
@@ -306,7 +234,7 @@ static bool prepare_nested(struct runs *runs)
         }
     }
     /* 2^46: below the largest number of 6 balanced digits, and its square that of 12. */
-    if (!alike(scales, 256, INT64_C(1) << 46, values, &runs->nested_unit)) {
+    if (!lookup4_alike(scales, 256, INT64_C(1) << 46, values, &runs->nested_unit)) {
         return false;
     }
     for (int c = 0; c < 256; c++) {
@@ -315,12 +243,6 @@ static bool prepare_nested(struct runs *runs)
         runs->table.plane[LAST][c] = 1;
     }
     return true;
-}
-
-/* A margin for what nested scales are off. */
-static double nested_threshold(const struct runs *runs)
-{
-    return (double)runs->threshold * (1 - 0x1p-20);
 }
 
 struct nested_sums {
@@ -423,7 +345,7 @@ static void add_nested_batch(struct runs *runs, struct nested_sums *sums,
     struct lookup4_digits digits;
     struct lookup4_fate fate = {0, 0, 0};
     const unsigned char *codes = take_scales(runs, run, n, 1, gathered);
-    const double threshold = nested_threshold(runs);
+    const double threshold = lookup4_nested_threshold(&runs->range);
     unsigned any = 0;
     for (uint64_t i = 0; i < n; i++) {
         any |= scales->wanted[codes[i]];
@@ -452,7 +374,7 @@ static void add_nested_block(struct runs *runs, struct nested_sums *sums, uint64
         sums->outer.finite ? ldexp((double)sums->outer.mantissa, sums->outer.exponent) : NAN;
     const double offset = ldexp((double)sums->offset.mantissa, sums->offset.exponent);
     runs->kernels->nest(&scales, runs->nested, outer, sums->offset.finite ? offset : NAN,
-                        nested_threshold(runs));
+                        lookup4_nested_threshold(&runs->range));
     for (uint64_t i = 0; i < n; i += MOST) {
         const uint64_t some = n - i < MOST ? n - i : MOST;
         memset(sums->planes, 0, sizeof sums->planes);
@@ -466,16 +388,11 @@ static void add_nested_block(struct runs *runs, struct nested_sums *sums, uint64
 
 static void add_nested(struct runs *runs, const unsigned char *bytes, uint64_t run, uint64_t n)
 {
-    enum { MOST_LIMBS = 128 };
-    struct llmfp_moments_layout wanted = {0};
-    llmfp_moments_layout_cover(&wanted, llmfp_encoding(LLMFP_LOOKUP4));
-    const struct llmfp_moments_layout layout = {wanted.square_exponent, 0, wanted.square_limbs, 0};
-    int64_t additive[MOST_LIMBS];
-    int64_t extreme[LLMFP_N_EXTREMES];
-    struct llmfp_moments squares = llmfp_moments_begin(&layout, additive, extreme);
-    struct nested_sums sums = {.squares = &squares};
+    struct lookup4_squares squares;
+    lookup4_squares_begin(&squares);
+    struct nested_sums sums = {.squares = &squares.moments};
     sums.offset = lookup4_offset(runs->lookup->sides);
-    const uint64_t per_nested = runs->per_block * runs->lookup->sides->parameters[2];
+    const uint64_t per_nested = runs->range.per_block * runs->lookup->sides->parameters[2];
     for (uint64_t i = 0; i < n;) {
         const uint64_t rest = per_nested - (run + i) % per_nested;
         const uint64_t some = n - i < rest ? n - i : rest;
@@ -483,27 +400,16 @@ static void add_nested(struct runs *runs, const unsigned char *bytes, uint64_t r
                          run + i, some);
         i += some;
     }
-    llmfp_moments_settle(&squares);
-    for (uint32_t k = 0; k < layout.sum_limbs; k++) { /* a sum of squares: no limb is negative */
-        llmfp_moments_add_square(runs->lookup->moments, (llmfp_u128)additive[LLMFP_N_COUNTERS + k],
-                                 layout.sum_exponent + 32 * (int)k);
-    }
+    lookup4_squares_end(&squares, runs->lookup->moments);
 }
 
 uint64_t lookup4_add_runs(struct lookup *lookup, const struct lookup4_kernels *kernels,
                           const unsigned char *bytes, uint64_t run, uint64_t n)
 {
     struct runs runs = {.lookup = lookup, .kernels = kernels};
-    runs.per_block = lookup->sides->parameters[1] / LOOKUP4_RUN;
-    for (unsigned c = 0; c < CODES; c++) {
-        const double value = ldexp((double)lookup->value[c], lookup->exponent[c]);
-        runs.least_value = value < runs.least_value ? value : runs.least_value;
-        runs.most_value = value > runs.most_value ? value : runs.most_value;
-    }
-    if (!(runs.least_value < 0 && runs.most_value > 0)) {
+    if (!lookup4_range_begin(&runs.range, lookup)) {
         return 0;
     }
-    set_threshold(&runs);
     if (lookup->sides->parameters[2] == 0) {
         add_plain(&runs, bytes, run, n);
         return n;
