@@ -10,11 +10,15 @@ enum {
     INFINITE = 0x7F800000,
     /* m^2 < 2^48: 2^16 of them in all copies stay below 2^64. */
     MOST_BINNED = 1 << 16,
-    /* Squares of a block in a window are below 2^(12 + 2 51). */
+    /* Squares of a block in a window are below 2^(12 + 2 51), or in two parts that are smaller:
+     * 2^(12 + 2 83 - 85), and rests below 2^(12 + 85). Sums are below 2^(12 + 83). */
     MOST_BLOCKS = 1 << 12,
     FEW = 64, /* outside elements that are cheaper one by one than in a window of their own */
-    MANY = BLOCK / 16,  /* so many outside that the window may be at the wrong place */
-    MOST_PATIENCE = 256 /* blocks */
+    TOO_MANY = BLOCK / CHUNK, /* outside a narrow window: about one in each chunk */
+    MANY = BLOCK / 16,        /* so many outside that the window may be at the wrong place */
+    MOST_PATIENCE = 256,      /* blocks */
+    LEAST_WIDE = 16,          /* blocks in wide windows before narrow ones are tried again */
+    MOST_WIDE = 16 * LEAST_WIDE
 };
 
 const struct window_kernels *llmfp_float_sums_kernels(void)
@@ -39,7 +43,10 @@ void llmfp_float_sums_begin(struct float_sums *sums, struct llmfp_moments *momen
                             int lowest_exponent)
 {
     sums->moments = moments;
+    sums->narrow = kernels;
     sums->kernels = kernels;
+    sums->n_wide = 0;
+    sums->wide_patience = LEAST_WIDE;
     sums->mantissa_bits = mantissa_bits;
     sums->lowest_exponent = lowest_exponent;
     sums->count = 0;
@@ -54,6 +61,7 @@ void llmfp_float_sums_begin(struct float_sums *sums, struct llmfp_moments *momen
     sums->patience = 1;
     sums->window_sum = 0;
     sums->window_squares = 0;
+    sums->high_squares = 0;
 }
 
 /* Add sums in units of 2^exponent and 2^(2 exponent). The unit of a float may be finer
@@ -164,25 +172,43 @@ static uint32_t largest_magnitude(struct window_range range)
     return positive > negative ? positive : negative;
 }
 
-/* The window whose lowest biased exponent is `lowest`. Subnormals share the unit of the
- * lowest normal binade. */
+/* The exponent of the unit in a window whose lowest biased exponent is `lowest`. */
+static int unit_at(const struct float_sums *sums, int lowest)
+{
+    return lowest - 127 - (sums->mantissa_bits - 1);
+}
+
+/* Where the unit is the encoding's. Below that, it is the same: that of subnormals. */
+static int least_lowest(const struct float_sums *sums)
+{
+    return sums->lowest_exponent - unit_at(sums, 0);
+}
+
 static struct window window_at(const struct float_sums *sums, int lowest)
 {
     return (struct window){
-        .unit = lowest - 127 - (sums->mantissa_bits - 1),
-        .first = lowest == 1 ? 1U : (uint32_t)lowest << 23,
+        .unit = unit_at(sums, lowest),
+        .first = lowest == least_lowest(sums) ? 1U : (uint32_t)lowest << 23,
     };
 }
 
 static void close_window(struct float_sums *sums)
 {
     if (sums->n_blocks > 0) {
-        add_scaled(sums, sums->window_sum, sums->window_squares,
-                   window_at(sums, sums->lowest).unit);
+        const int unit = unit_at(sums, sums->lowest);
+        const llmfp_i128 step = (llmfp_i128)1 << HIGH_SQUARES_BITS;
+        /* The lower part alone may be negative. */
+        const llmfp_i128 rest = (sums->window_squares % step + step) % step;
+        const llmfp_i128 carry = (sums->window_squares - rest) / step;
+        llmfp_moments_add_sum(sums->moments, sums->window_sum, unit);
+        llmfp_moments_add_square(sums->moments, (llmfp_u128)rest, 2 * unit);
+        llmfp_moments_add_square(sums->moments, (llmfp_u128)(sums->high_squares + carry),
+                                 2 * unit + HIGH_SQUARES_BITS);
     }
     sums->n_blocks = 0;
     sums->window_sum = 0;
     sums->window_squares = 0;
+    sums->high_squares = 0;
 }
 
 /* Binades of a window: the largest mantissa shifted that far still has `bits` bits. */
@@ -195,11 +221,12 @@ static int binades_of(const struct float_sums *sums)
 static void place_window(struct float_sums *sums, uint32_t magnitude)
 {
     const int binades = binades_of(sums);
+    const int least = least_lowest(sums);
     const int top = (int)(magnitude >> 23);
     const int above = sums->lowest + binades - 1 - top; /* binades that are not needed */
-    if (sums->lowest == 0 || above < 0 || (above > binades / 8 && sums->lowest > 1)) {
+    if (sums->lowest == 0 || above < 0 || (above > binades / 8 && sums->lowest > least)) {
         close_window(sums);
-        sums->lowest = top - binades + 1 > 1 ? top - binades + 1 : 1;
+        sums->lowest = top - binades + 1 > least ? top - binades + 1 : least;
     }
 }
 
@@ -218,6 +245,7 @@ static bool add_in_window(struct float_sums *sums, const unsigned char *bytes, s
     sums->zeros += window.zeros;
     sums->window_sum += window.sum;
     sums->window_squares += window.squares;
+    sums->high_squares += window.high_squares;
     if (++sums->n_blocks == MOST_BLOCKS) {
         close_window(sums);
     }
@@ -263,8 +291,8 @@ static uint32_t known_magnitude(const struct float_sums *sums)
     }
     const uint32_t nearer =
         (uint32_t)(-sums->smallest < sums->largest ? -sums->smallest : sums->largest);
-    const uint32_t end = (uint32_t)(sums->lowest + binades_of(sums)) << 23;
-    return nearer < end ? nearer : end - 1;
+    const int end = sums->lowest + binades_of(sums);
+    return (int)(nearer >> 23) < end ? nearer : ((uint32_t)end << 23) - 1;
 }
 
 /* As add_in_window: read once, if that is promising. */
@@ -285,6 +313,24 @@ static bool add_unseen(struct float_sums *sums, const unsigned char *bytes, size
     return is_added;
 }
 
+/* Wide windows where narrow ones leave elements outside in most chunks, and narrow ones now
+ * and then: there may be no more such elements. */
+static void choose_width(struct float_sums *sums, size_t n_outside)
+{
+    const bool is_wide = sums->kernels != sums->narrow;
+    if (is_wide ? --sums->n_wide > 0 : n_outside < TOO_MANY) {
+        return;
+    }
+    if (!is_wide) {
+        sums->n_wide = sums->wide_patience;
+        sums->wide_patience =
+            4 * sums->wide_patience < MOST_WIDE ? 4 * sums->wide_patience : MOST_WIDE;
+    }
+    close_window(sums);
+    sums->lowest = 0;
+    sums->kernels = is_wide ? sums->narrow : sums->narrow->wide;
+}
+
 /* n patterns, a multiple of CHUNK; false, and nothing added, where not all are finite. */
 static bool add_in_windows(struct float_sums *sums, const unsigned char *bytes, size_t n)
 {
@@ -301,6 +347,7 @@ static bool add_in_windows(struct float_sums *sums, const unsigned char *bytes, 
         (void)add_in_window(sums, bytes, n, most, outside, &n_outside);
     }
     add_outside(sums, outside, n_outside);
+    choose_width(sums, n_outside);
     return true;
 }
 

@@ -19,7 +19,10 @@ enum { FLOAT_BINS = 255, BIN_COPIES = 4 };
 
 struct float_sums {
     struct llmfp_moments *moments;
-    const struct window_kernels *kernels; /* NULL: one by one only, the reference */
+    const struct window_kernels *narrow;  /* NULL: one by one only, the reference */
+    const struct window_kernels *kernels; /* in use: these, or their wide ones */
+    unsigned n_wide;                      /* blocks before narrow windows are tried again */
+    unsigned wide_patience;               /* how many that will be next time */
     int mantissa_bits;                    /* significant bits of an element, at most 24 */
     int lowest_exponent; /* every value is a multiple of 2^this; see llmfp/encoding.h */
     uint64_t count;
@@ -32,7 +35,8 @@ struct float_sums {
     unsigned n_looks;  /* blocks that are looked at before one is not */
     unsigned patience; /* how many that will be next time */
     llmfp_i128 window_sum;
-    llmfp_u128 window_squares;
+    llmfp_i128 window_squares; /* both parts, as in window.h */
+    llmfp_i128 high_squares;
     uint32_t n_binned;  /* elements in the bins; the bins are undefined where 0 */
     uint32_t first_bin; /* bins outside first .. last are empty */
     uint32_t last_bin;

@@ -59,8 +59,15 @@ static TARGET size_t take_outside(const unsigned char *bytes, int32_t limit, uns
 
 #include "window_template.h"
 
+const struct window_kernels llmfp_window_wide_avx2 = {
+    .bits = WIDE_BITS,
+    .range = find_range,
+    .add = add_wide_window,
+};
+
 const struct window_kernels llmfp_window_avx2 = {
     .bits = BITS,
+    .wide = &llmfp_window_wide_avx2,
     .range = find_range,
     .add = add_window,
 };

@@ -53,8 +53,8 @@ INLINE void collect_lanes(struct window *window, const struct lanes *lanes, uint
     const uint64_t high = sum_of_lanes(_mm512_add_epi64(lanes->high[0], lanes->high[1]));
     const llmfp_u128 unit = (llmfp_u128)1 << 52;
     window->sum = (int64_t)(sum - n * k);
-    window->squares =
-        low + unit * high - (llmfp_u128)window->sum * unit - ((llmfp_u128)n << (2 * BITS));
+    window->squares = (llmfp_i128)(low + unit * high - (llmfp_u128)window->sum * unit -
+                                   ((llmfp_u128)n << (2 * BITS)));
 }
 
 /* Elements below the window: count zeros, hand the others out, and leave zeros in their
@@ -163,6 +163,7 @@ static TARGET struct window_range find_range(const unsigned char *bytes, size_t 
 
 const struct window_kernels llmfp_window_avx512 = {
     .bits = BITS,
+    .wide = &llmfp_window_wide_avx2, /* a machine with AVX-512 has AVX2 */
     .range = find_range,
     .add = add_window,
 };

@@ -36,8 +36,15 @@ INLINE void to_doubles(vector_i32 patterns, vector_f64 *low, vector_f64 *high)
 
 #include "window_template.h"
 
+const struct window_kernels llmfp_window_wide_neon = {
+    .bits = WIDE_BITS,
+    .range = find_range,
+    .add = add_wide_window,
+};
+
 const struct window_kernels llmfp_window_neon = {
     .bits = BITS,
+    .wide = &llmfp_window_wide_neon,
     .range = find_range,
     .add = add_window,
 };

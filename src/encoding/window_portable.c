@@ -53,8 +53,15 @@ INLINE void to_doubles(vector_i32 patterns, vector_f64 *low, vector_f64 *high)
 
 #include "window_template.h"
 
+const struct window_kernels llmfp_window_wide_portable = {
+    .bits = WIDE_BITS,
+    .range = find_range,
+    .add = add_wide_window,
+};
+
 const struct window_kernels llmfp_window_portable = {
     .bits = BITS,
+    .wide = &llmfp_window_wide_portable,
     .range = find_range,
     .add = add_window,
 };

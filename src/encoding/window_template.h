@@ -1,5 +1,6 @@
-/* window_template.h - the kernels on floats for vectors of VECTOR_BYTES bytes;
- * included once by the file of each instruction set, which defines
+/* window_template.h - the kernels on floats for vectors of VECTOR_BYTES bytes, one for
+ * windows of 19 binades and a wide one for 60; included once by the file of each
+ * instruction set, which defines
  *   TARGET             attribute of every function
  *   VECTOR_BYTES       16 or 32
  *   max_signed(a, b), max_unsigned(a, b)   on vectors of 32-bit integers
@@ -8,28 +9,47 @@
  *   to_doubles(a, &low, &high)   the floats of a vector as two vectors of doubles
  *   take_outside(...)  see window_portable.h
  *
- * Exactness. A block has at most BLOCK elements in SETS sets of LANES lanes, so a
- * lane receives N = BLOCK / (SETS LANES) <= 2^10 of them. In units of r (window.h):
- * - x: |x| < 2^42, so every sum of a lane is below 2^52 and exact in a double.
- * - q = x^2: 48 bits, exact in a double; q < 2^84 and a multiple of 1. It is cut in two
- *   at u = 2^44: `coarse` starts at 1.5 * 2^52 u and stays in [2^52 u, 2^53 u), where
- *   doubles are the multiples of u, because N 2^84 + N u < 2^51 u. So s = coarse + q
- *   is q rounded to a multiple of u, h = s - coarse is exact, and l = q - h, a
- *   multiple of 1 and at most u / 2 (to nearest), is exact. Sums of l stay below
- *   N 2^43 <= 2^53: exact.
+ * Exactness. A block has at most BLOCK elements in 2 or 4 sets of LANES lanes, so a lane
+ * receives N <= 2^10 of them. An accumulator with a unit u starts at 1.5 2^52 u. While
+ * what it receives stays below 2^51 u in all, it is in [2^52 u, 2^53 u), where doubles are
+ * the multiples of u: adding q gives q rounded to a multiple h of u, h is the exact
+ * difference of the new and the old accumulator, and the rest q - h is exact and at most
+ * u / 2. It goes into an accumulator of a finer unit; the last one starts at 0, receives
+ * multiples of 1 in all below 2^53, and needs no rounding. In units of r (window.h), and
+ * r^2 for squares, which are exact (48 bits):
+ * - narrow, |x| < 2^42: sums of x are below 2^52. x^2 < 2^84 with u = 2^44:
+ *   N (2^84 + u) < 2^51 u, and rests N u / 2 <= 2^53.
+ * - wide, |x| < 2^83: x with u = 2^43, N (2^83 + u) < 2^51 u. x^2 < 2^166 with u = 2^126,
+ *   N (2^166 + u) < 2^51 u; the rests with 2^85, N (2^125 + u) < 2^51 u; theirs with 2^44,
+ *   N (2^84 + u) < 2^51 u; and the last ones, N 2^43 <= 2^53.
  * Any order of the additions gives the same integers.                          */
 #include <string.h>
 
 #include "window.h"
 
-enum { BITS = 42, LANES = VECTOR_BYTES / 8, SETS = 4, CUT_BITS = 44 };
-_Static_assert(BLOCK / (SETS * LANES) <= 1 << 10, "the bound on the elements of a lane");
+enum {
+    LANES = VECTOR_BYTES / 8,
+    SETS = 4,
+    WIDE_SETS = 2, /* of more accumulators, for as many registers */
+    BITS = 42,
+    WIDE_BITS = 83,
+    /* units of accumulators */
+    CUT_BITS = 44,
+    UPPER_BITS = HIGH_SQUARES_BITS,
+    TOP_BITS = 126,
+    SUM_CUT_BITS = 43
+};
+_Static_assert(BLOCK / (WIDE_SETS * LANES) <= 1 << 10, "the bound on the elements of a lane");
 _Static_assert(CHUNK % (SETS * LANES) == 0, "a chunk fills whole sets");
+_Static_assert(UPPER_BITS == 85, "the bounds above");
 
 struct lanes {
-    vector_f64 sum[SETS];
-    vector_f64 coarse[SETS];
-    vector_f64 fine[SETS];
+    vector_f64 sum;
+    vector_f64 coarse; /* squares; those of the units 2^126, 2^85, 2^44, 1 */
+    vector_f64 fine;
+    vector_f64 top; /* wide only, as are these */
+    vector_f64 upper;
+    vector_f64 coarse_sum;
 };
 
 static double power_of_two(int exponent)
@@ -40,13 +60,42 @@ static double power_of_two(int exponent)
     return value;
 }
 
-INLINE void add_vector(struct lanes *lanes, int set, vector_f64 x)
+/* Where an accumulator starts. */
+static double anchor_of(int unit)
 {
-    const vector_f64 s = multiply_add(x, x, lanes->coarse[set]);
-    const vector_f64 h = s - lanes->coarse[set];
-    lanes->coarse[set] = s;
-    lanes->fine[set] += multiply_add(x, x, -h);
-    lanes->sum[set] += x;
+    return 1.5 * power_of_two(52 + unit);
+}
+
+/* Add to an accumulator; returns the rest. */
+INLINE vector_f64 add_upper_bits(vector_f64 *accumulator, vector_f64 value, vector_f64 one)
+{
+    const vector_f64 s = *accumulator + value;
+    const vector_f64 h = s - *accumulator;
+    *accumulator = s;
+    return multiply_add(-h, one, value);
+}
+
+INLINE vector_f64 square_upper_bits(vector_f64 *accumulator, vector_f64 x)
+{
+    const vector_f64 s = multiply_add(x, x, *accumulator);
+    const vector_f64 h = s - *accumulator;
+    *accumulator = s;
+    return multiply_add(x, x, -h);
+}
+
+/* `one` is 1, unknown to the compiler: many processors add and multiply in different units, and
+ * half of these additions are multiplications for them. */
+INLINE void add_wide_vector(struct lanes *lanes, vector_f64 x, vector_f64 one)
+{
+    lanes->sum = multiply_add(add_upper_bits(&lanes->coarse_sum, x, one), one, lanes->sum);
+    const vector_f64 rest = add_upper_bits(&lanes->upper, square_upper_bits(&lanes->top, x), one);
+    lanes->fine = multiply_add(add_upper_bits(&lanes->coarse, rest, one), one, lanes->fine);
+}
+
+INLINE void add_vector(struct lanes *lanes, vector_f64 x)
+{
+    lanes->sum += x;
+    lanes->fine += square_upper_bits(&lanes->coarse, x);
 }
 
 INLINE vector_i32 load_vector(const unsigned char *bytes, int i)
@@ -56,32 +105,71 @@ INLINE vector_i32 load_vector(const unsigned char *bytes, int i)
     return pattern;
 }
 
-/* A chunk, with zeros for elements below `limit`. */
-INLINE void add_chunk(struct lanes *lanes, const unsigned char *bytes, bool is_masked,
-                      int32_t limit)
+/* What the chunks of a block are held against. */
+struct limits {
+    int32_t first; /* as in struct window */
+    int32_t most;
+};
+
+INLINE vector_i32 load_masked(const unsigned char *bytes, int i, bool is_masked,
+                              struct limits limits)
 {
-    for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
-        vector_i32 pattern = load_vector(bytes, i);
-        if (is_masked) {
-            pattern &= (vector_i32)((pattern & INT32_MAX) >= limit);
+    const vector_i32 pattern = load_vector(bytes, i);
+    return is_masked ? pattern & (vector_i32)((pattern & INT32_MAX) >= limits.first) : pattern;
+}
+
+/* One vector of floats, into two sets of accumulators. */
+INLINE void add_pair(struct lanes *lanes, vector_i32 pattern)
+{
+    vector_f64 low;
+    vector_f64 high;
+    to_doubles(pattern, &low, &high);
+    add_vector(&lanes[0], low);
+    add_vector(&lanes[1], high);
+}
+
+INLINE void add_wide_pair(struct lanes *lanes, vector_i32 pattern, vector_f64 one)
+{
+    vector_f64 low;
+    vector_f64 high;
+    to_doubles(pattern, &low, &high);
+    add_wide_vector(&lanes[0], low, one);
+    add_wide_vector(&lanes[1], high, one);
+}
+
+/* A chunk, with zeros for elements below the window where it is masked. Not unrolled: GCC runs
+ * out of registers then. */
+INLINE void add_chunk(struct lanes *lanes, const unsigned char *bytes, bool is_wide, bool is_masked,
+                      struct limits limits)
+{
+    if (is_wide) {
+        vector_f64 one = 1.0 - (vector_f64){0};
+        __asm__("" : "+m"(one));
+#pragma GCC unroll 1
+        for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
+            add_wide_pair(lanes, load_masked(bytes, i, is_masked, limits), one);
         }
-        vector_f64 low;
-        vector_f64 high;
-        to_doubles(pattern, &low, &high);
-        add_vector(lanes, 2 * i % SETS, low);
-        add_vector(lanes, 2 * i % SETS + 1, high);
+    } else {
+#pragma GCC unroll 1
+        for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i += 2) {
+            add_pair(lanes, load_masked(bytes, i, is_masked, limits));
+            add_pair(lanes + 2, load_masked(bytes, i + 1, is_masked, limits));
+        }
     }
 }
 
-/* Sign bits set where elements are below the window, zeros among them, or above `most`. */
-INLINE vector_i32 find_outside(const unsigned char *bytes, int32_t limit, int32_t most)
+/* Whether elements are below the window, zeros among them, or above `most`. Shifted left by
+ * one, patterns lose their sign; below the window, they wrap. */
+INLINE bool is_outside(const unsigned char *bytes, struct limits limits)
 {
-    vector_i32 outside = {0};
+    const vector_u32 first = (uint32_t)limits.first * 2 - (vector_u32){0};
+    const vector_u32 span = (uint32_t)(limits.most - limits.first) * 2 - (vector_u32){0};
+    vector_u32 above = span;
     for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
-        const vector_i32 magnitude = load_vector(bytes, i) & INT32_MAX;
-        outside |= (magnitude - limit) | (most - magnitude);
+        const vector_u32 pattern = (vector_u32)load_vector(bytes, i);
+        above = max_unsigned(above, pattern + pattern - first);
     }
-    return outside & INT32_MIN;
+    return is_any((vector_i32)(above ^ span));
 }
 
 /* What a chunk has: bits set where elements are as named. */
@@ -92,17 +180,17 @@ struct chunk_kinds {
 };
 
 /* Zeros are counted: minus their number is added to `zeros`. */
-INLINE struct chunk_kinds find_kinds(const unsigned char *bytes, int32_t limit, int32_t most,
+INLINE struct chunk_kinds find_kinds(const unsigned char *bytes, struct limits limits,
                                      vector_i32 *zeros)
 {
     struct chunk_kinds kinds = {{0}, {0}, {0}};
     for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
         const vector_i32 magnitude = load_vector(bytes, i) & INT32_MAX;
-        const vector_i32 low = (vector_i32)(magnitude < limit);
+        const vector_i32 low = (vector_i32)(magnitude < limits.first);
         const vector_i32 zero = (vector_i32)(magnitude == 0);
         kinds.low |= low;
         kinds.not_zero |= low & ~zero;
-        kinds.beyond |= most - magnitude;
+        kinds.beyond |= limits.most - magnitude;
         *zeros += zero;
     }
     kinds.beyond &= INT32_MIN;
@@ -110,65 +198,182 @@ INLINE struct chunk_kinds find_kinds(const unsigned char *bytes, int32_t limit, 
 }
 
 /* From doubles that are whole multiples of the units to integers. */
-static TARGET void collect_lanes(struct window *window, const struct lanes *lanes, double anchor)
+INLINE int64_t total_of(vector_f64 accumulator, double anchor, int unit)
 {
-    const double per_r = power_of_two(-window->unit);
-    const double per_square = power_of_two(-2 * window->unit);
-    const double per_u = power_of_two(-2 * window->unit - CUT_BITS);
-    int64_t coarse = 0;
-    int64_t fine = 0;
-    int64_t sum = 0;
+    const double per_unit = power_of_two(-unit);
+    int64_t total = 0;
+    for (int lane = 0; lane < LANES; lane++) {
+        total += (int64_t)((accumulator[lane] - anchor) * per_unit);
+    }
+    return total;
+}
+
+INLINE void begin_lanes(struct lanes *lanes, int unit, bool is_wide)
+{
+    const vector_f64 zero = {0};
     for (int set = 0; set < SETS; set++) {
-        for (int lane = 0; lane < LANES; lane++) {
-            coarse += (int64_t)((lanes->coarse[set][lane] - anchor) * per_u);
-            fine += (int64_t)(lanes->fine[set][lane] * per_square);
-            sum += (int64_t)(lanes->sum[set][lane] * per_r);
+        lanes[set].sum = zero;
+        lanes[set].fine = zero;
+        lanes[set].coarse = anchor_of(CUT_BITS + 2 * unit) - zero;
+        if (is_wide) {
+            lanes[set].top = anchor_of(TOP_BITS + 2 * unit) - zero;
+            lanes[set].upper = anchor_of(UPPER_BITS + 2 * unit) - zero;
+            lanes[set].coarse_sum = anchor_of(SUM_CUT_BITS + unit) - zero;
         }
     }
-    window->sum = sum;
-    window->squares = (llmfp_u128)((llmfp_i128)coarse * ((llmfp_i128)1 << CUT_BITS) + fine);
+}
+
+INLINE void collect_lanes(struct window *window, const struct lanes *lanes, bool is_wide)
+{
+    const int unit = window->unit;
+    for (int set = 0; set < (is_wide ? WIDE_SETS : SETS); set++) {
+        const struct lanes *l = &lanes[set];
+        const int64_t coarse =
+            total_of(l->coarse, anchor_of(CUT_BITS + 2 * unit), CUT_BITS + 2 * unit);
+        window->sum += total_of(l->sum, 0, unit);
+        window->squares += coarse * ((llmfp_i128)1 << CUT_BITS) + total_of(l->fine, 0, 2 * unit);
+        if (is_wide) {
+            const int64_t coarse_sum =
+                total_of(l->coarse_sum, anchor_of(SUM_CUT_BITS + unit), SUM_CUT_BITS + unit);
+            const int64_t top =
+                total_of(l->top, anchor_of(TOP_BITS + 2 * unit), TOP_BITS + 2 * unit);
+            window->sum += coarse_sum * ((llmfp_i128)1 << SUM_CUT_BITS);
+            window->high_squares +=
+                top * ((llmfp_i128)1 << (TOP_BITS - UPPER_BITS)) +
+                total_of(l->upper, anchor_of(UPPER_BITS + 2 * unit), UPPER_BITS + 2 * unit);
+        }
+    }
+}
+
+/* Only what is in use, one by one: so that it ends in registers. */
+INLINE void copy_lanes(struct lanes *to, const struct lanes *from, bool is_wide)
+{
+    for (int set = 0; set < (is_wide ? WIDE_SETS : SETS); set++) {
+        to[set].sum = from[set].sum;
+        to[set].coarse = from[set].coarse;
+        to[set].fine = from[set].fine;
+        if (is_wide) {
+            to[set].top = from[set].top;
+            to[set].upper = from[set].upper;
+            to[set].coarse_sum = from[set].coarse_sum;
+        }
+    }
+}
+
+INLINE void prefetch_ahead(const unsigned char *chunk)
+{
+    for (size_t line = 0; line < (size_t)4 * CHUNK; line += 64) {
+        __builtin_prefetch(chunk + AHEAD + line);
+    }
+}
+
+/* Where a pass through a block has come to. */
+struct pass {
+    const unsigned char *next;
+    const unsigned char *end;
+    unsigned char *outside; /* where the next one goes */
+    struct limits limits;
+};
+
+/* Chunks up to the first one that has elements outside. The accumulators stay in registers:
+ * that is why these two are functions of their own. */
+INLINE void add_clean_chunks(struct pass *pass, struct lanes *lanes, bool is_wide)
+{
+    struct lanes own[SETS];
+    copy_lanes(own, lanes, is_wide);
+    const unsigned char *chunk = pass->next;
+    while (chunk < pass->end && !is_outside(chunk, pass->limits)) {
+        prefetch_ahead(chunk);
+        add_chunk(own, chunk, is_wide, false, pass->limits);
+        chunk += (size_t)4 * CHUNK;
+    }
+    pass->next = chunk;
+    copy_lanes(lanes, own, is_wide);
+}
+
+/* Chunks up to the first one that has none below the window, or is beyond: returns false. */
+INLINE bool add_mixed_chunks(struct pass *pass, struct lanes *lanes, uint64_t *n_zeros,
+                             bool is_wide)
+{
+    struct lanes own[SETS];
+    copy_lanes(own, lanes, is_wide);
+    vector_i32 zeros = {0};
+    bool is_mixed = true;
+    while (is_mixed && pass->next < pass->end) {
+        const struct chunk_kinds kinds = find_kinds(pass->next, pass->limits, &zeros);
+        if (is_any(kinds.beyond)) {
+            return false;
+        }
+        prefetch_ahead(pass->next);
+        is_mixed = is_any(kinds.low);
+        add_chunk(own, pass->next, is_wide, true, pass->limits);
+        if (is_any(kinds.not_zero)) {
+            pass->outside += 4 * take_outside(pass->next, pass->limits.first, pass->outside);
+        }
+        pass->next += (size_t)4 * CHUNK;
+    }
+    for (int lane = 0; lane < VECTOR_BYTES / 4; lane++) {
+        *n_zeros += (uint64_t)-zeros[lane];
+    }
+    copy_lanes(lanes, own, is_wide);
+    return true;
+}
+
+#define OF_ITS_OWN static __attribute__((noinline)) TARGET
+
+OF_ITS_OWN void add_clean_narrow(struct pass *pass, struct lanes *lanes)
+{
+    add_clean_chunks(pass, lanes, false);
+}
+OF_ITS_OWN void add_clean_wide(struct pass *pass, struct lanes *lanes)
+{
+    add_clean_chunks(pass, lanes, true);
+}
+OF_ITS_OWN bool add_mixed_narrow(struct pass *pass, struct lanes *lanes, uint64_t *n_zeros)
+{
+    return add_mixed_chunks(pass, lanes, n_zeros, false);
+}
+OF_ITS_OWN bool add_mixed_wide(struct pass *pass, struct lanes *lanes, uint64_t *n_zeros)
+{
+    return add_mixed_chunks(pass, lanes, n_zeros, true);
+}
+
+INLINE size_t add_block(struct window *window, const unsigned char *bytes, size_t n,
+                        unsigned char *outside, bool is_wide)
+{
+    struct lanes lanes[SETS];
+    struct pass pass = {
+        bytes, bytes + 4 * n, outside, {(int32_t)window->first, (int32_t)window->most}};
+    begin_lanes(lanes, window->unit, is_wide);
+    window->zeros = 0;
+    window->sum = 0;
+    window->squares = 0;
+    window->high_squares = 0;
+    while (pass.next < pass.end) {
+        if (is_wide) {
+            add_clean_wide(&pass, lanes);
+        } else {
+            add_clean_narrow(&pass, lanes);
+        }
+        if (!(is_wide ? add_mixed_wide(&pass, lanes, &window->zeros)
+                      : add_mixed_narrow(&pass, lanes, &window->zeros))) {
+            return BEYOND;
+        }
+    }
+    collect_lanes(window, lanes, is_wide);
+    return (size_t)(pass.outside - outside) / 4;
 }
 
 static TARGET size_t add_window(struct window *window, const unsigned char *bytes, size_t n,
                                 unsigned char *outside)
 {
-    const int32_t limit = (int32_t)window->first;
-    const int32_t most = (int32_t)window->most;
-    const double anchor = 1.5 * power_of_two(52 + CUT_BITS + 2 * window->unit);
-    struct lanes lanes;
-    for (int set = 0; set < SETS; set++) {
-        lanes.sum[set] = (vector_f64){0};
-        lanes.coarse[set] = anchor - (vector_f64){0};
-        lanes.fine[set] = (vector_f64){0};
-    }
-    size_t n_outside = 0;
-    vector_i32 zeros = {0};
-    bool is_mixed = false; /* the chunk before had elements outside: expect the same */
-    for (size_t i = 0; i < n; i += CHUNK) {
-        const unsigned char *chunk = bytes + 4 * i;
-        for (size_t line = 0; line < (size_t)4 * CHUNK; line += 64) {
-            __builtin_prefetch(chunk + AHEAD + line);
-        }
-        if (!is_mixed && !is_any(find_outside(chunk, limit, most))) {
-            add_chunk(&lanes, chunk, false, limit);
-            continue;
-        }
-        const struct chunk_kinds kinds = find_kinds(chunk, limit, most, &zeros);
-        if (is_any(kinds.beyond)) {
-            return BEYOND;
-        }
-        is_mixed = is_any(kinds.low);
-        add_chunk(&lanes, chunk, is_mixed, limit);
-        if (is_any(kinds.not_zero)) {
-            n_outside += take_outside(chunk, limit, outside + 4 * n_outside);
-        }
-    }
-    window->zeros = 0;
-    for (int lane = 0; lane < VECTOR_BYTES / 4; lane++) {
-        window->zeros += (uint64_t)-zeros[lane];
-    }
-    collect_lanes(window, &lanes, anchor);
-    return n_outside;
+    return add_block(window, bytes, n, outside, false);
+}
+
+static TARGET size_t add_wide_window(struct window *window, const unsigned char *bytes, size_t n,
+                                     unsigned char *outside)
+{
+    return add_block(window, bytes, n, outside, true);
 }
 
 static TARGET struct window_range find_range(const unsigned char *bytes, size_t n)

@@ -1,7 +1,7 @@
 /* bench_kernels.c - how fast each kernel adds each class of input, in GB/s, beside
  * memcpy of the same bytes in the same run.
  *
- *   bench_kernels [--quick] [KIBIBYTES ...]     (default: 512 and 262144)      */
+ *   bench_kernels [--quick] [ENCODING ...] [KIBIBYTES ...]     (default: all, 512 and 262144) */
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -157,8 +157,25 @@ static double best_rate(enum llmfp_encoding_id id, const unsigned char *bytes, u
     return best;
 }
 
-static int measure(size_t n_bytes, bool quick)
+/* Encodings and sizes that the command names; `quick` among them. */
+struct request {
+    bool quick;
+    int n_names;
+    const char *names[16];
+};
+
+static bool is_wanted(const struct request *request, const char *name)
 {
+    bool wanted = request->n_names == 0;
+    for (int i = 0; i < request->n_names; i++) {
+        wanted = wanted || strcmp(request->names[i], name) == 0;
+    }
+    return wanted;
+}
+
+static int measure(size_t n_bytes, const struct request *request)
+{
+    const bool quick = request->quick;
     static const enum llmfp_encoding_id ids[] = {LLMFP_BF16, LLMFP_F16,     LLMFP_F32,
                                                  LLMFP_F64,  LLMFP_F8_E5M2, LLMFP_F8_E4M3};
     unsigned char *bytes = malloc(n_bytes);
@@ -178,6 +195,9 @@ static int measure(size_t n_bytes, bool quick)
     puts("   (GB/s)");
     for (size_t e = 0; e < sizeof ids / sizeof ids[0]; e++) {
         const size_t element_bytes = llmfp_encoding(ids[e])->block_bytes;
+        if (!is_wanted(request, llmfp_encoding(ids[e])->name)) {
+            continue;
+        }
         for (size_t c = 0; c < sizeof classes / sizeof classes[0]; c++) {
             /* Made for the first mebibytes, then repeated. */
             const size_t n_made = n_bytes < (size_t)8 << 20 ? n_bytes : (size_t)8 << 20;
@@ -206,14 +226,25 @@ static int measure(size_t n_bytes, bool quick)
 
 int main(int argc, char **argv)
 {
-    const bool quick = argc > 1 && strcmp(argv[1], "--quick") == 0;
-    const int first = quick ? 2 : 1;
-    if (first >= argc) {
-        return measure((size_t)512 << 10, quick) | measure((size_t)256 << 20, quick);
-    }
+    struct request request = {0};
+    int n_sizes = 0;
     int status = 0;
-    for (int i = first; i < argc; i++) {
-        status |= measure((size_t)strtoul(argv[i], NULL, 10) << 10, quick);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--quick") == 0) {
+            request.quick = true;
+        } else if (strtoul(argv[i], NULL, 10) == 0 && request.n_names < 16) {
+            request.names[request.n_names++] = argv[i];
+        }
+    }
+    for (int i = 1; i < argc; i++) {
+        const size_t kibibytes = strtoul(argv[i], NULL, 10);
+        if (kibibytes > 0) {
+            status |= measure(kibibytes << 10, &request);
+            n_sizes++;
+        }
+    }
+    if (n_sizes == 0) {
+        status = measure((size_t)512 << 10, &request) | measure((size_t)256 << 20, &request);
     }
     return status;
 }
