@@ -11,6 +11,9 @@ Makes checkpoints (data.py), one per encoding, in DIR, and times:
   numpy    numpy.std of the tensors (F16, F32, F64), torch torch.std with N threads, where they
            are installed
   exact    a plain superaccumulator, element by element (an eighth of the bytes)
+  inexact  processor time, user and system, of the whole scan of 8 checkpoints (the same file)
+           on one rank, beside that of a program that sums their elements as doubles, rounded
+           at every step (BF16, F16, F32)
   start    a scan of a tiny checkpoint on 4 ranks, beside a program that starts and ends MPI
 Each figure is the best of RUNS, and what is compared takes turns: other programs may share the
 machine. GB/s are powers of 1000. Progress goes to standard error, tables for README.md to standard
@@ -20,6 +23,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import shlex
 import subprocess
 import sys
@@ -30,6 +34,7 @@ import numpy as np
 import data
 
 RANKS = (1, 2)
+COPIES = 8  # of a checkpoint, where MPI's start is not to count for much
 ISAS = ("avx512", "avx2", "neon", "portable")
 
 
@@ -52,10 +57,19 @@ def wall_time(work):
     return time.monotonic() - start
 
 
+def processor_time(work):
+    """Seconds, user and system, of the processes that `work` starts and waits for."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    work()
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
+
+
 class Bench:
     def __init__(self, options):
         self.options = options
         self.rows = []
+        self.processor = {}
         self.env = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1",
                         OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
         self.isas = [isa for isa in ISAS if self.supports(isa)]
@@ -74,10 +88,11 @@ class Bench:
 
     # ---- the program ----
 
-    def scan_command(self, path, ranks):
+    def scan_command(self, path, ranks, copies=1):
         manifest = os.path.join(self.options.folder, "manifest.txt")
         with open(manifest, "w", encoding="utf-8") as file:
-            file.write(f'"{path}"\n')
+            for copy in range(copies):
+                file.write(f'copy{copy} "{path}"\n')
         return self.launch(ranks) + [
             self.options.scan, "--overwrite", "--progress=none", "--summary=none", "--timings",
             "-o", os.path.join(self.options.folder, "out.h5"), manifest]
@@ -175,6 +190,21 @@ class Bench:
         self.add("exact, plain", encoding, 1, part,
                  self.best({"": lambda: seconds_of(command)}, 2)[""])
 
+    def inexact(self, encoding, checkpoint):
+        """Both ways of reading are tried: the better one is what the scan is held against."""
+        def run(command):
+            return lambda: processor_time(lambda: subprocess.run(
+                command, env=self.env, check=True, stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL))
+        sums = [self.tool("inexact_sums"), checkpoint.file, str(checkpoint.start),
+                str(checkpoint.size), encoding]
+        found = self.best({"scan": run(self.scan_command(checkpoint.path, 1, COPIES)),
+                           **{how: run(sums + [how, str(COPIES)]) for how in ("mmap", "pread")}})
+        ratio = found["scan"] / max(min(found["mmap"], found["pread"]), 1e-6)
+        self.processor[encoding] = {"GiB": COPIES * checkpoint.size / (1 << 30), **found,
+                                    "ratio": ratio}
+        print(f"processor time   {encoding:<10} {self.processor[encoding]}", file=sys.stderr)
+
     def numpy(self, encoding, checkpoint):
         kind = {"F16": np.float16, "F32": np.float32, "F64": np.float64}.get(encoding)
         if kind is not None:
@@ -225,6 +255,8 @@ class Bench:
         for encoding in self.options.encodings:
             checkpoint = data.make(self.options.folder, encoding, self.options.size)
             self.warm(encoding, checkpoint)
+            if encoding in ("BF16", "F16", "F32"):
+                self.inexact(encoding, checkpoint)
             if encoding in ("BF16", "F16", "F32", "F64"):
                 self.exact(encoding, checkpoint)
                 self.numpy(encoding, checkpoint)
@@ -235,7 +267,8 @@ class Bench:
         self.print_tables(start)
         if self.options.json:
             with open(self.options.json, "w", encoding="utf-8") as file:
-                json.dump({"rows": self.rows, "start": start, "size": self.options.size,
+                json.dump({"rows": self.rows, "processor": self.processor, "start": start,
+                           "size": self.options.size,
                            "machine": machine()}, file, indent=1)
 
     def print_tables(self, start):
@@ -261,6 +294,11 @@ class Bench:
                "scan, 2 ranks"],
               [[e] + [self.rate(what, e, ranks) for ranks in RANKS
                       for what in ("dd cold", "scan cold")] for e in encodings])
+        table(["seconds of processor time, 1 rank", "GiB", "inexact sums, mmap",
+               "inexact sums, pread", "scan", "scan / less of these"],
+              [[e, f"{row['GiB']:.3g}"] + [f"{row[what]:.2f}" for what in
+                                           ("mmap", "pread", "scan", "ratio")]
+               for e, row in self.processor.items()])
         print("; ".join(f"{what}: {seconds}" for what, seconds in start.items()))
 
 
