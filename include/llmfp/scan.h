@@ -4,7 +4,7 @@
  * together find the files and read the headers; every rank makes the same plan;
  * chunks are claimed (shares.h), read and added to this rank's moments; moments are
  * summed to the rank that owns a checkpoint, which makes its record; rank 0 appends
- * the records to the journal. A checkpoint that cannot be read fails alone. Now and then
+ * the records to the journal, while the next batch is scanned. A checkpoint that cannot be read fails alone. Now and then
  * each rank saves its sums of the checkpoints in work, so that little is read again after
  * an interruption, and nothing after an orderly one.                              */
 #ifndef LLMFP_SCAN_H
@@ -29,7 +29,8 @@ struct llmfp_scan_listener {
     void (*checkpoint_failed)(void *context, const char *label, const char *text);
     /* Something to know about a checkpoint that does not fail it.                */
     void (*checkpoint_note)(void *context, const char *label, const char *text);
-    /* A checkpoint is finished and recorded; `text` says what was read.          */
+    /* A checkpoint is finished, and its record on its way to the journal; `text` says
+     * what was read.                                                             */
     void (*checkpoint_done)(void *context, const char *label, const char *text);
     /* total_bytes may be an estimate until all headers have been read.           */
     void (*progress)(void *context, uint64_t done_bytes, uint64_t total_bytes);
@@ -42,9 +43,9 @@ struct llmfp_scan_timings {
     double plan_s;
     double stream_s; /* reading and computing */
     double read_s;   /* part of stream_s */
-    double wait_s;   /* for the other ranks, after the own work on a batch */
+    double wait_s;   /* for the other ranks and the journal, after the own work on a batch */
     double reduce_s;
-    double journal_s;
+    double journal_s; /* making records; and appending them, beside what else is done */
     uint64_t read_bytes;
 };
 

@@ -12,6 +12,7 @@
 #include <zlib.h>
 
 #include "bytes.h"
+#include "file.h"
 
 static const char magic[16] = "llmfp journal 1\n";
 
@@ -24,7 +25,9 @@ uint32_t llmfp_journal_check(const void *bytes, size_t size_bytes)
 
 static enum llmfp_status fail_here(const char *path, const char *what, struct llmfp_error *error)
 {
-    return llmfp_fail(error, LLMFP_FATAL, "journal '%s': %s: %s", path, what, strerror(errno));
+    char text[LLMFP_SYSTEM_TEXT_BYTES];
+    return llmfp_fail(error, LLMFP_FATAL, "journal '%s': %s: %s", path, what,
+                      llmfp_system_text(errno, text));
 }
 
 static enum llmfp_status write_all(struct llmfp_journal *journal, const unsigned char *bytes,

@@ -1,11 +1,11 @@
-/* ahead.c - a thread with one order at a time. See ahead.h. */
+/* ahead.c - see ahead.h. */
 #include "ahead.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "worker.h"
 
 /* ---- one reading ---- */
 
@@ -57,117 +57,50 @@ enum llmfp_status reading_do(const struct reading *reading, struct llmfp_error *
 
 /* ---- the thread ---- */
 
-enum state { IDLE, BEGUN, DONE, LEAVING };
-
 struct ahead {
-    pthread_t thread;
-    pthread_mutex_t mutex;
-    pthread_cond_t changed;
-    enum state state;       /* guarded by the mutex, and with BEGUN and DONE what follows: */
-    struct reading reading; /* written by the caller with IDLE */
-    enum llmfp_status status;
-    struct llmfp_error error;
+    struct worker *worker; /* owned */
+    struct reading reading;
 };
 
-static void *serve(void *context)
+static enum llmfp_status read_job(void *context, struct llmfp_error *error)
 {
-    struct ahead *ahead = context;
-    (void)pthread_mutex_lock(&ahead->mutex);
-    for (;;) {
-        while (ahead->state != BEGUN && ahead->state != LEAVING) {
-            (void)pthread_cond_wait(&ahead->changed, &ahead->mutex);
-        }
-        if (ahead->state == LEAVING) {
-            break;
-        }
-        (void)pthread_mutex_unlock(&ahead->mutex);
-        ahead->error = (struct llmfp_error){LLMFP_OK, ""};
-        ahead->status = reading_do(&ahead->reading, &ahead->error);
-        (void)pthread_mutex_lock(&ahead->mutex);
-        ahead->state = DONE;
-        (void)pthread_cond_broadcast(&ahead->changed);
-    }
-    (void)pthread_mutex_unlock(&ahead->mutex);
-    return NULL;
+    const struct ahead *ahead = context;
+    return reading_do(&ahead->reading, error);
 }
 
 struct ahead *ahead_new(void)
 {
     struct ahead *ahead = calloc(1, sizeof *ahead);
-    if (ahead == NULL || pthread_mutex_init(&ahead->mutex, NULL) != 0) {
+    struct worker *worker = worker_new();
+    if (ahead == NULL || worker == NULL) {
+        worker_free(worker);
         free(ahead);
         return NULL;
     }
-    if (pthread_cond_init(&ahead->changed, NULL) != 0) {
-        (void)pthread_mutex_destroy(&ahead->mutex);
-        free(ahead);
-        return NULL;
-    }
-    /* Signals are for the thread that looks at them: this one inherits a full mask. */
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
-    const bool made = pthread_create(&ahead->thread, NULL, serve, ahead) == 0;
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!made) {
-        (void)pthread_cond_destroy(&ahead->changed);
-        (void)pthread_mutex_destroy(&ahead->mutex);
-        free(ahead);
-        return NULL;
-    }
+    ahead->worker = worker;
     return ahead;
-}
-
-/* From one state to the next. */
-static void change(struct ahead *ahead, enum state state)
-{
-    (void)pthread_mutex_lock(&ahead->mutex);
-    ahead->state = state;
-    (void)pthread_cond_broadcast(&ahead->changed);
-    (void)pthread_mutex_unlock(&ahead->mutex);
-}
-
-static void wait_until_done(struct ahead *ahead)
-{
-    (void)pthread_mutex_lock(&ahead->mutex);
-    while (ahead->state == BEGUN) {
-        (void)pthread_cond_wait(&ahead->changed, &ahead->mutex);
-    }
-    (void)pthread_mutex_unlock(&ahead->mutex);
 }
 
 void ahead_begin(struct ahead *ahead, const struct reading *reading)
 {
     ahead->reading = *reading;
-    change(ahead, BEGUN);
+    worker_begin(ahead->worker, read_job, ahead);
 }
 
 const struct reading *ahead_begun(const struct ahead *ahead)
 {
-    return ahead->reading.to == NULL ? NULL : &ahead->reading;
+    return worker_is_begun(ahead->worker) ? &ahead->reading : NULL;
 }
 
 enum llmfp_status ahead_end(struct ahead *ahead, struct llmfp_error *error)
 {
-    wait_until_done(ahead);
-    const enum llmfp_status status = ahead->status;
-    if (status != LLMFP_OK && error != NULL) {
-        *error = ahead->error;
-    }
-    ahead->reading.to = NULL;
-    change(ahead, IDLE);
-    return status;
+    return worker_end(ahead->worker, error);
 }
 
 void ahead_free(struct ahead *ahead)
 {
     if (ahead != NULL) {
-        wait_until_done(ahead);
-        change(ahead, LEAVING);
-        (void)pthread_join(ahead->thread, NULL);
-        (void)pthread_cond_destroy(&ahead->changed);
-        (void)pthread_mutex_destroy(&ahead->mutex);
+        worker_free(ahead->worker);
         free(ahead);
     }
 }

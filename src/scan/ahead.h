@@ -28,8 +28,7 @@ const unsigned char *reading_bytes(const struct reading *reading);
 
 struct ahead; /* opaque */
 
-/* NULL without memory or without a thread: then the caller reads by itself. The thread
- * handles no signals and makes no MPI calls.                                       */
+/* NULL without memory or without a thread: then the caller reads by itself.        */
 struct ahead *ahead_new(void);
 
 /* Begin; nothing may be under way. */

@@ -178,13 +178,18 @@ static enum llmfp_status make_records(const struct llmfp_communicator *communica
                           : LLMFP_OK;
 }
 
-/* Rank 0: append all ranks' records, which are in manifest order, and note their places. */
+/* Rank 0: all ranks' records, which are in manifest order, are on their way to the journal
+ * when the last ones are there; note their places. */
 static enum llmfp_status append_records(const struct llmfp_batch *batch,
-                                        const struct llmfp_buffer *frames,
+                                        struct llmfp_buffer *frames,
                                         struct llmfp_scan_entry *entries,
-                                        struct llmfp_journal *journal, struct llmfp_error *error)
+                                        struct recording *recording, struct llmfp_error *error)
 {
-    const uint64_t base = journal->size_bytes;
+    const enum llmfp_status status = recording_end(recording, error);
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    const uint64_t base = recording->journal->size_bytes;
     struct llmfp_cursor cursor = llmfp_cursor_over(frames->bytes, frames->size_bytes);
     for (size_t i = 0; i < batch->n; i++) {
         const uint32_t size_bytes = llmfp_cursor_u32(&cursor);
@@ -196,13 +201,13 @@ static enum llmfp_status append_records(const struct llmfp_batch *batch,
     if (cursor.failed || cursor.offset_bytes != cursor.size_bytes) {
         return llmfp_fail(error, LLMFP_FATAL, "the ranks' records do not fit the batch");
     }
-    return llmfp_journal_append(journal, frames, error);
+    return recording_begin(recording, frames, error);
 }
 
 enum llmfp_status finish_batch(const struct llmfp_communicator *communicator,
                                const struct llmfp_split *split, struct llmfp_batch *batch,
                                const struct llmfp_plan *plan, struct stream *stream,
-                               struct llmfp_scan_entry *entries, struct llmfp_journal *journal,
+                               struct llmfp_scan_entry *entries, struct recording *recording,
                                struct llmfp_scan_timings *timings, struct llmfp_error *error)
 {
     struct owned owned = {0};
@@ -221,7 +226,7 @@ enum llmfp_status finish_batch(const struct llmfp_communicator *communicator,
     }
     if (status == LLMFP_OK) {
         if (communicator->rank == 0) {
-            status = append_records(batch, &all, entries, journal, error);
+            status = append_records(batch, &all, entries, recording, error);
         }
         status = llmfp_agree(communicator, status, error);
     }

@@ -8,6 +8,7 @@
 #include "finish.h"
 #include "llmfp/batch.h"
 #include "llmfp/shares.h"
+#include "recording.h"
 #include "saving.h"
 #include "stream.h"
 #include "unchanged.h"
@@ -26,8 +27,8 @@ struct scan {
     const struct llmfp_scan_settings *settings;
     const struct llmfp_scan_listener *listener;
     struct llmfp_scan_entry *entries;
-    struct llmfp_journal *journal;
     struct llmfp_scan_timings *timings;
+    struct recording recording; /* of finished batches */
     struct llmfp_shares *shares;
     struct llmfp_batch *batch; /* on the heap: it is large */
     struct saving *saving;     /* likewise */
@@ -322,7 +323,7 @@ static enum llmfp_status scan_batch(struct scan *scan, struct llmfp_error *error
     }
     if (status == LLMFP_OK) {
         status = finish_batch(scan->communicator, &scan->settings->split, scan->batch, &plan,
-                              &stream, scan->entries, scan->journal, scan->timings, error);
+                              &stream, scan->entries, &scan->recording, scan->timings, error);
     }
     if (status == LLMFP_OK) {
         status = strict_error(scan, error);
@@ -373,6 +374,33 @@ static enum llmfp_status run_batches(struct scan *scan, struct llmfp_error *erro
     }
 }
 
+/* Collective. The last records are on disk, whatever the scan came to. A journal that fails
+ * is worse than an interruption or a checkpoint that stops the scan: progress is not saved. */
+static enum llmfp_status end_recording(struct scan *scan, enum llmfp_status status,
+                                       struct llmfp_error *error)
+{
+    struct llmfp_error why = {LLMFP_OK, ""};
+    double mark_s = MPI_Wtime();
+    enum llmfp_status recorded = recording_end(&scan->recording, &why);
+    lap(&scan->timings->wait_s, &mark_s);
+    scan->timings->journal_s += scan->recording.append_s;
+    recording_clear(&scan->recording);
+    recorded = llmfp_agree(scan->communicator, recorded, &why);
+    if (recorded == LLMFP_OK || status == LLMFP_FATAL) {
+        return status;
+    }
+    *error = why;
+    return recorded;
+}
+
+/* Whether MPI lets other threads do what has nothing to do with MPI. */
+static bool threads_are_allowed(void)
+{
+    int threads = MPI_THREAD_SINGLE;
+    MPI_Query_thread(&threads);
+    return threads >= MPI_THREAD_FUNNELED;
+}
+
 enum llmfp_status llmfp_scan_run(const struct llmfp_communicator *communicator,
                                  const struct llmfp_manifest *manifest,
                                  const struct llmfp_scan_settings *settings,
@@ -385,7 +413,7 @@ enum llmfp_status llmfp_scan_run(const struct llmfp_communicator *communicator,
                         .settings = settings,
                         .listener = listener,
                         .entries = entries,
-                        .journal = journal,
+                        .recording = {.journal = journal, .with_thread = threads_are_allowed()},
                         .timings = timings};
     for (size_t i = 0; i < manifest->n_entries; i++) {
         scan.n_left += !entries[i].done;
@@ -406,6 +434,7 @@ enum llmfp_status llmfp_scan_run(const struct llmfp_communicator *communicator,
     }
     if (status == LLMFP_OK) {
         status = run_batches(&scan, error);
+        status = end_recording(&scan, status, error);
         llmfp_shares_close(scan.shares);
     }
     if (scan.batch != NULL) {

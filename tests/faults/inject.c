@@ -17,6 +17,7 @@
 #include <hdf5.h>
 #include <hdf5_hl.h>
 #include <mpi.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -62,14 +63,20 @@ __attribute__((destructor)) static void write_counts(void)
     }
 }
 
+/* Threads call, too. */
+static pthread_mutex_t counting = PTHREAD_MUTEX_INITIALIZER;
+
 static long count(const char *site)
 {
     int i = 0;
+    (void)pthread_mutex_lock(&counting);
     while (i + 1 < MOST_SITES && counted[i].site != NULL && strcmp(counted[i].site, site) != 0) {
         i++;
     }
     counted[i].site = site;
-    return ++counted[i].calls;
+    const long calls = ++counted[i].calls;
+    (void)pthread_mutex_unlock(&counting);
+    return calls;
 }
 
 /* Whether the setting "SITE:RANK:N..." means this call; *action is what stands behind it. */
@@ -123,7 +130,7 @@ static bool fails(const char *site)
         (void)raise(SIGKILL);
     }
     if (strcmp(action, ":stop") == 0) {
-        (void)raise(SIGUSR1);
+        (void)kill(getpid(), SIGUSR1); /* whichever thread this is */
         return false;
     }
     return true;
@@ -167,6 +174,9 @@ WRAP(void *, malloc, (size_t size), (size), NO_MEMORY)
 WRAP(void *, calloc, (size_t n, size_t size), (n, size), NO_MEMORY)
 WRAP(void *, realloc, (void *old, size_t size), (old, size), NO_MEMORY)
 WRAP(char *, strdup, (const char *text), (text), NO_MEMORY)
+WRAP(int, pthread_create,
+     (pthread_t * thread, const pthread_attr_t *how, void *(*run)(void *), void *context),
+     (thread, how, run, context), return EAGAIN)
 WRAP(int, posix_memalign, (void **out, size_t alignment, size_t size), (out, alignment, size),
      return ENOMEM)
 

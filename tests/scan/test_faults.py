@@ -23,7 +23,7 @@ RANKS = 3
 READING = ("open", "stat", "fstat", "pread", "end_pread", "opendir")
 KILLED = 9  # SIGKILL
 # Without these the program goes on.
-HARMLESS = ("short_pread", "short_pwrite", "mmap", "madvise", "flock")
+HARMLESS = ("short_pread", "short_pwrite", "mmap", "madvise", "flock", "pthread_create")
 
 
 class Faults(program.ScanCase):
@@ -145,6 +145,7 @@ class Faults(program.ScanCase):
                      "MPI_File_close", "MPI_Reduce_scatter"):
             for rank in range(RANKS):
                 self.check((site, rank) in tried, f"{site} is never called on rank {rank}")
+        self.check(("pthread_create", 0) in tried, "the journal has no thread of its own")
 
     def test_kills(self):
         """SIGKILL at a call: between any two steps."""
