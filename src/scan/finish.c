@@ -1,8 +1,7 @@
-/* finish.c - reducing a batch and recording it. */
+/* finish.c - summing a batch up over the ranks, and recording it. */
 #include "finish.h"
 
 #include <inttypes.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,87 +13,85 @@ static int owner_of(size_t checkpoint, size_t n, int n_ranks)
     return (int)(checkpoint * (size_t)n_ranks / n);
 }
 
-struct owned {
-    size_t first_cell;
+struct finishing {
+    size_t n; /* checkpoints under way; the records of all, without cells: */
+    struct llmfp_record records[LLMFP_BATCH_MOST];
+    size_t numbers[LLMFP_BATCH_MOST]; /* in the manifest */
+    struct llmfp_plan plan;           /* taken over; its tensors are gone with their catalogs */
+    int64_t *additive;                /* of all cells, added up by this rank; owned */
+    int64_t *extreme;                 /* owned */
+    size_t first_cell;                /* of those that this rank owns: */
     size_t n_cells;
-    int64_t *additive; /* of these cells, summed over all ranks; owned */
-    int64_t *extreme;  /* owned */
+    int64_t *owned_additive; /* summed over all ranks; owned */
+    int64_t *owned_extreme;  /* owned */
+    MPI_Request *requests;   /* owned; the sums that are under way */
+    int n_requests;
 };
 
-/* Cells and int64 values that each rank is to receive. */
-static void count_owned(const struct llmfp_batch *batch, const struct llmfp_plan *plan, int n_ranks,
-                        int *n_additive, int *n_extreme)
+struct finishing *finish_new(void)
 {
-    memset(n_additive, 0, (size_t)n_ranks * sizeof *n_additive);
-    memset(n_extreme, 0, (size_t)n_ranks * sizeof *n_extreme);
-    for (size_t i = 0; i < plan->n_cells; i++) {
-        const int owner = owner_of(plan->cells[i].checkpoint, batch->n, n_ranks);
-        n_additive[owner] += (int)llmfp_moments_size(&plan->cells[i].layout);
-        n_extreme[owner] += LLMFP_N_EXTREMES;
+    return calloc(1, sizeof(struct finishing));
+}
+
+void finish_forget(struct finishing *finishing)
+{
+    for (size_t i = 0; i < finishing->n; i++) {
+        llmfp_record_clear(&finishing->records[i]);
+    }
+    llmfp_plan_clear(&finishing->plan);
+    free(finishing->additive);
+    free(finishing->extreme);
+    free(finishing->owned_additive);
+    free(finishing->owned_extreme);
+    free(finishing->requests);
+    *finishing = (struct finishing){0};
+}
+
+void finish_free(struct finishing *finishing)
+{
+    if (finishing != NULL) {
+        finish_forget(finishing);
+        free(finishing);
     }
 }
 
-/* Collective. */
-static enum llmfp_status reduce(const struct llmfp_communicator *communicator,
-                                const struct llmfp_batch *batch, const struct llmfp_plan *plan,
-                                struct stream *stream, struct owned *owned,
-                                struct llmfp_error *error)
+size_t finish_n(const struct finishing *finishing)
 {
-    const size_t n_ranks = (size_t)communicator->size;
-    int *n_additive = malloc(2 * n_ranks * sizeof *n_additive);
-    enum llmfp_status status = LLMFP_OK;
-    if (n_additive == NULL) {
-        status = llmfp_fail_memory(error, n_ranks * 8, "the reduction");
-    } else {
-        int *n_extreme = n_additive + n_ranks;
-        count_owned(batch, plan, communicator->size, n_additive, n_extreme);
-        for (int rank = 0; rank < communicator->rank; rank++) {
-            owned->first_cell += (size_t)n_extreme[rank] / LLMFP_N_EXTREMES;
-        }
-        const size_t mine = (size_t)n_additive[communicator->rank];
-        owned->n_cells = (size_t)n_extreme[communicator->rank] / LLMFP_N_EXTREMES;
-        owned->additive = malloc((mine + 1) * sizeof *owned->additive);
-        owned->extreme = malloc((owned->n_cells + 1) * LLMFP_N_EXTREMES * sizeof *owned->extreme);
-        if (owned->additive == NULL || owned->extreme == NULL) {
-            status = llmfp_fail_memory(error, mine * 8, "the reduction");
-        }
-    }
-    status = llmfp_agree(communicator, status, error);
-    if (status == LLMFP_OK) {
-        for (size_t i = 0; i < plan->n_cells; i++) {
-            llmfp_moments_settle(&stream->moments[i]);
-        }
-        MPI_Reduce_scatter(stream->additive, owned->additive, n_additive, MPI_INT64_T, MPI_SUM,
-                           communicator->handle);
-        MPI_Reduce_scatter(stream->extreme, owned->extreme, n_additive + n_ranks, MPI_INT64_T,
-                           MPI_MAX, communicator->handle);
-    }
-    free(n_additive);
-    return status;
+    return finishing->n;
 }
 
-/* ---- records ---- */
+const struct llmfp_record *finish_record(const struct finishing *finishing, size_t i)
+{
+    return &finishing->records[i];
+}
 
-static void describe(struct llmfp_record *record, const struct llmfp_batch_checkpoint *checkpoint,
-                     char digest[17])
+/* ---- what the records say beside the cells ---- */
+
+static const char *copy(struct llmfp_record *record, const char *text)
+{
+    return llmfp_arena_string(&record->arena, text, strlen(text));
+}
+
+static bool describe(struct llmfp_record *record, const struct llmfp_batch_checkpoint *checkpoint)
 {
     const struct llmfp_manifest_entry *entry = checkpoint->entry;
+    char digest[17] = "";
     record->label = entry->label;
     record->path = entry->path;
     record->family = entry->family;
     record->parent = entry->parent;
     record->failed = checkpoint->failed;
-    record->message = checkpoint->failed ? checkpoint->message : "";
+    record->message = checkpoint->failed ? copy(record, checkpoint->message) : "";
     record->format =
         checkpoint->files.format == NULL ? "" : llmfp_format_name(checkpoint->files.format);
-    record->architecture = checkpoint->configuration.architecture;
+    record->architecture = copy(record, checkpoint->configuration.architecture);
     record->fingerprint = checkpoint->fingerprint;
-    digest[0] = '\0';
     if (!checkpoint->failed) {
         record->tally = checkpoint->tally;
-        (void)snprintf(digest, 17, "%016" PRIx64, checkpoint->digest);
+        (void)snprintf(digest, sizeof digest, "%016" PRIx64, checkpoint->digest);
     }
-    record->source_digest = digest;
+    record->source_digest = copy(record, digest);
+    return record->message != NULL && record->architecture != NULL && record->source_digest != NULL;
 }
 
 /* What of a split scan's checkpoint this part has scanned, if that is not all. */
@@ -114,6 +111,127 @@ static void note_part(struct llmfp_record *record, const struct llmfp_split *spl
         record->part.plan = llmfp_plan_digest(plan, &part);
     }
 }
+
+/* Everything but the cells, while the batch and the catalogs of its plan are there. */
+static enum llmfp_status describe_all(struct finishing *finishing, const struct llmfp_split *split,
+                                      const struct llmfp_batch *batch,
+                                      const struct llmfp_plan *plan,
+                                      const struct llmfp_scan_entry *entries,
+                                      struct llmfp_error *error)
+{
+    finishing->n = batch->n;
+    for (uint32_t i = 0; i < batch->n; i++) {
+        const struct llmfp_batch_checkpoint *checkpoint = &batch->checkpoints[i];
+        struct llmfp_record *record = &finishing->records[i];
+        finishing->numbers[i] = checkpoint->number;
+        if (!describe(record, checkpoint)) {
+            return llmfp_fail_memory(error, sizeof checkpoint->message, "a record");
+        }
+        note_part(record, split, &entries[checkpoint->number].slice, plan, i);
+    }
+    return LLMFP_OK;
+}
+
+/* ---- the sums over all ranks ---- */
+
+/* The cells of a rank's checkpoints, and where their int64 values are among all. */
+struct share {
+    size_t first_cell;
+    size_t n_cells;
+    size_t additive;
+    size_t n_additive;
+};
+
+static struct share share_of(const struct llmfp_plan *plan, size_t n_checkpoints, int n_ranks,
+                             int rank, size_t first_cell)
+{
+    struct share share = {.first_cell = first_cell};
+    size_t i = first_cell;
+    while (i < plan->n_cells &&
+           owner_of(plan->cells[i].checkpoint, n_checkpoints, n_ranks) == rank) {
+        share.n_additive += llmfp_moments_size(&plan->cells[i].layout);
+        i++;
+    }
+    share.n_cells = i - first_cell;
+    share.additive = share.n_cells == 0 ? 0 : plan->cells[first_cell].additive;
+    return share;
+}
+
+/* Room for what this rank is to receive. */
+static enum llmfp_status make_room(struct finishing *finishing, const struct llmfp_plan *plan,
+                                   int n_ranks, int this_rank, struct llmfp_error *error)
+{
+    struct share share = {0};
+    for (int rank = 0; rank <= this_rank; rank++) {
+        share = share_of(plan, finishing->n, n_ranks, rank, share.first_cell + share.n_cells);
+    }
+    finishing->first_cell = share.first_cell;
+    finishing->n_cells = share.n_cells;
+    finishing->owned_additive = malloc((share.n_additive + 1) * sizeof(int64_t));
+    finishing->owned_extreme = malloc((share.n_cells * LLMFP_N_EXTREMES + 1) * sizeof(int64_t));
+    finishing->requests =
+        malloc(2 * ((size_t)n_ranks < finishing->n ? (size_t)n_ranks : finishing->n) *
+               sizeof *finishing->requests);
+    return finishing->owned_additive == NULL || finishing->owned_extreme == NULL ||
+                   finishing->requests == NULL
+               ? llmfp_fail_memory(error, share.n_additive * sizeof(int64_t), "the reduction")
+               : LLMFP_OK;
+}
+
+/* Collective; returns at once. One sum for each rank that owns something: it needs no room
+ * for what others own, and no rank but the owners adds at the end of the way. */
+static void start_sums(struct finishing *finishing, const struct llmfp_communicator *communicator)
+{
+    const struct llmfp_plan *plan = &finishing->plan;
+    struct share share = {0};
+    for (int rank = 0; rank < communicator->size; rank++) {
+        share = share_of(plan, finishing->n, communicator->size, rank,
+                         share.first_cell + share.n_cells);
+        if (share.n_cells > 0) {
+            MPI_Request *requests = finishing->requests + finishing->n_requests;
+            MPI_Ireduce(finishing->additive + share.additive, finishing->owned_additive,
+                        (int)share.n_additive, MPI_INT64_T, MPI_SUM, rank, communicator->handle,
+                        &requests[0]);
+            MPI_Ireduce(finishing->extreme + share.first_cell * LLMFP_N_EXTREMES,
+                        finishing->owned_extreme, (int)(share.n_cells * LLMFP_N_EXTREMES),
+                        MPI_INT64_T, MPI_MAX, rank, communicator->handle, &requests[1]);
+            finishing->n_requests += 2;
+        }
+    }
+}
+
+enum llmfp_status finish_begin(struct finishing *finishing,
+                               const struct llmfp_communicator *communicator,
+                               const struct llmfp_split *split, const struct llmfp_batch *batch,
+                               struct llmfp_plan *plan, struct stream *stream,
+                               const struct llmfp_scan_entry *entries,
+                               struct llmfp_scan_timings *timings, struct llmfp_error *error)
+{
+    const double start_s = MPI_Wtime();
+    enum llmfp_status status = describe_all(finishing, split, batch, plan, entries, error);
+    if (status == LLMFP_OK) {
+        status = make_room(finishing, plan, communicator->size, communicator->rank, error);
+    }
+    status = llmfp_agree(communicator, status, error);
+    if (status == LLMFP_OK) {
+        for (size_t i = 0; i < plan->n_cells; i++) {
+            llmfp_moments_settle(&stream->moments[i]);
+        }
+        finishing->plan = *plan;
+        finishing->additive = stream->additive;
+        finishing->extreme = stream->extreme;
+        *plan = (struct llmfp_plan){0};
+        stream->additive = NULL;
+        stream->extreme = NULL;
+        start_sums(finishing, communicator);
+    } else {
+        finish_forget(finishing);
+    }
+    timings->reduce_s += MPI_Wtime() - start_s;
+    return status;
+}
+
+/* ---- records ---- */
 
 /* A cell of the record, over the reduced values. Limbs are borrowed from them. */
 static void fill_cell(struct llmfp_record_cell *cell, const struct llmfp_plan *plan,
@@ -139,39 +257,40 @@ static size_t cells_of(const struct llmfp_plan *plan, size_t first, uint32_t che
     return n;
 }
 
+/* The cells of checkpoint i, the first of them `cell`. */
+static enum llmfp_status fill_cells(struct finishing *finishing, size_t cell, size_t n_cells,
+                                    struct llmfp_record *record, struct llmfp_error *error)
+{
+    const struct llmfp_plan *plan = &finishing->plan;
+    record->cells = llmfp_arena_new(&record->arena, (n_cells + 1) * sizeof *record->cells);
+    if (record->cells == NULL) {
+        return llmfp_fail_memory(error, n_cells * sizeof *record->cells, "a record");
+    }
+    for (size_t k = cell; k < cell + n_cells && !record->failed; k++) {
+        const size_t place = plan->cells[k].additive - plan->cells[finishing->first_cell].additive;
+        fill_cell(&record->cells[record->n_cells++], plan, &plan->cells[k],
+                  finishing->owned_additive + place,
+                  finishing->owned_extreme + (k - finishing->first_cell) * LLMFP_N_EXTREMES);
+    }
+    return LLMFP_OK;
+}
+
 /* Pack the records of this rank's checkpoints, in order. */
-static enum llmfp_status make_records(const struct llmfp_communicator *communicator,
-                                      const struct llmfp_split *split,
-                                      const struct llmfp_scan_entry *entries,
-                                      const struct llmfp_batch *batch,
-                                      const struct llmfp_plan *plan, struct owned *owned,
+static enum llmfp_status make_records(struct finishing *finishing, int n_ranks, int rank,
                                       struct llmfp_buffer *frames, struct llmfp_error *error)
 {
-    size_t cell = owned->first_cell;
-    const size_t start =
-        plan->n_cells == 0 ? 0 : plan->cells[cell < plan->n_cells ? cell : 0].additive;
-    for (uint32_t i = 0; i < batch->n; i++) {
-        if (owner_of(i, batch->n, communicator->size) != communicator->rank) {
+    size_t cell = finishing->first_cell;
+    for (uint32_t i = 0; i < finishing->n; i++) {
+        if (owner_of(i, finishing->n, n_ranks) != rank) {
             continue;
         }
-        struct llmfp_record record = {0};
-        char digest[17];
-        const size_t n_cells = cells_of(plan, cell, i);
-        describe(&record, &batch->checkpoints[i], digest);
-        note_part(&record, split, &entries[batch->checkpoints[i].number].slice, plan, i);
-        record.cells = calloc(n_cells + 1, sizeof *record.cells);
-        if (record.cells == NULL) {
-            return llmfp_fail_memory(error, n_cells * sizeof *record.cells, "a record");
+        struct llmfp_record *record = &finishing->records[i];
+        const size_t n_cells = cells_of(&finishing->plan, cell, i);
+        const enum llmfp_status status = fill_cells(finishing, cell, n_cells, record, error);
+        if (status != LLMFP_OK) {
+            return status;
         }
-        for (size_t k = 0; k < n_cells && !record.failed; k++) {
-            const struct llmfp_plan_cell *planned = &plan->cells[cell + k];
-            fill_cell(&record.cells[k], plan, planned,
-                      owned->additive + (planned->additive - start),
-                      owned->extreme + (cell + k - owned->first_cell) * LLMFP_N_EXTREMES);
-            record.n_cells++;
-        }
-        llmfp_journal_frame(&record, frames, NULL);
-        free(record.cells);
+        llmfp_journal_frame(record, frames, NULL);
         cell += n_cells;
     }
     return frames->failed ? llmfp_fail(error, LLMFP_FATAL, "out of memory, or a record above 4 GiB")
@@ -180,21 +299,23 @@ static enum llmfp_status make_records(const struct llmfp_communicator *communica
 
 /* Rank 0: all ranks' records, which are in manifest order, are on their way to the journal
  * when the last ones are there; note their places. */
-static enum llmfp_status append_records(const struct llmfp_batch *batch,
-                                        struct llmfp_buffer *frames,
-                                        struct llmfp_scan_entry *entries,
-                                        struct recording *recording, struct llmfp_error *error)
+static enum llmfp_status
+append_records(const struct finishing *finishing, struct llmfp_buffer *frames,
+               struct llmfp_scan_entry *entries, struct recording *recording,
+               struct llmfp_scan_timings *timings, struct llmfp_error *error)
 {
+    const double start_s = MPI_Wtime();
     const enum llmfp_status status = recording_end(recording, error);
+    timings->wait_s += MPI_Wtime() - start_s;
     if (status != LLMFP_OK) {
         return status;
     }
     const uint64_t base = recording->journal->size_bytes;
     struct llmfp_cursor cursor = llmfp_cursor_over(frames->bytes, frames->size_bytes);
-    for (size_t i = 0; i < batch->n; i++) {
+    for (size_t i = 0; i < finishing->n; i++) {
         const uint32_t size_bytes = llmfp_cursor_u32(&cursor);
         const uint32_t check = llmfp_cursor_u32(&cursor);
-        entries[batch->checkpoints[i].number].place =
+        entries[finishing->numbers[i]].place =
             (struct llmfp_journal_place){base + cursor.offset_bytes, size_bytes, check};
         (void)llmfp_cursor_bytes(&cursor, size_bytes);
     }
@@ -204,40 +325,34 @@ static enum llmfp_status append_records(const struct llmfp_batch *batch,
     return recording_begin(recording, frames, error);
 }
 
-enum llmfp_status finish_batch(const struct llmfp_communicator *communicator,
-                               const struct llmfp_split *split, struct llmfp_batch *batch,
-                               const struct llmfp_plan *plan, struct stream *stream,
-                               struct llmfp_scan_entry *entries, struct recording *recording,
-                               struct llmfp_scan_timings *timings, struct llmfp_error *error)
+enum llmfp_status finish_end(struct finishing *finishing,
+                             const struct llmfp_communicator *communicator,
+                             struct llmfp_scan_entry *entries, struct recording *recording,
+                             struct llmfp_scan_timings *timings, struct llmfp_error *error)
 {
-    struct owned owned = {0};
     struct llmfp_buffer frames = {0};
     struct llmfp_buffer all = {0};
-    double start_s = MPI_Wtime();
-    enum llmfp_status status = reduce(communicator, batch, plan, stream, &owned, error);
-    timings->reduce_s += MPI_Wtime() - start_s;
-    start_s = MPI_Wtime();
-    if (status == LLMFP_OK) {
-        status = make_records(communicator, split, entries, batch, plan, &owned, &frames, error);
-        status = llmfp_agree(communicator, status, error);
-    }
+    const double start_s = MPI_Wtime();
+    MPI_Waitall(finishing->n_requests, finishing->requests, MPI_STATUSES_IGNORE);
+    const double reduced_s = MPI_Wtime();
+    timings->reduce_s += reduced_s - start_s;
+    enum llmfp_status status =
+        make_records(finishing, communicator->size, communicator->rank, &frames, error);
+    status = llmfp_agree(communicator, status, error);
     if (status == LLMFP_OK) {
         status = llmfp_gather(communicator, &frames, &all, NULL, error);
     }
+    timings->journal_s += MPI_Wtime() - reduced_s;
     if (status == LLMFP_OK) {
         if (communicator->rank == 0) {
-            status = append_records(batch, &all, entries, recording, error);
+            status = append_records(finishing, &all, entries, recording, timings, error);
         }
         status = llmfp_agree(communicator, status, error);
     }
-    for (size_t i = 0; status == LLMFP_OK && i < batch->n; i++) {
-        struct llmfp_scan_entry *entry = &entries[batch->checkpoints[i].number];
-        entry->done = true;
-        entry->failed = batch->checkpoints[i].failed;
+    for (size_t i = 0; status == LLMFP_OK && i < finishing->n; i++) {
+        entries[finishing->numbers[i]].done = true;
+        entries[finishing->numbers[i]].failed = finishing->records[i].failed;
     }
-    timings->journal_s += MPI_Wtime() - start_s;
-    free(owned.additive);
-    free(owned.extreme);
     llmfp_buffer_clear(&frames);
     llmfp_buffer_clear(&all);
     return status;

@@ -28,7 +28,8 @@ struct scan {
     const struct llmfp_scan_listener *listener;
     struct llmfp_scan_entry *entries;
     struct llmfp_scan_timings *timings;
-    struct recording recording; /* of finished batches */
+    struct recording recording;  /* of finished batches */
+    struct finishing *finishing; /* the batch before the one in work */
     struct llmfp_shares *shares;
     struct llmfp_batch *batch; /* on the heap: it is large */
     struct saving *saving;     /* likewise */
@@ -264,33 +265,42 @@ static enum llmfp_status stream_plan(struct scan *scan, const struct llmfp_plan 
     return status;
 }
 
-static void tell_one(const struct scan *scan, const struct llmfp_batch_checkpoint *checkpoint)
+static void tell_one(const struct scan *scan, const struct llmfp_record *record)
 {
     const struct llmfp_scan_listener *listener = scan->listener;
-    const struct llmfp_tally *tally = &checkpoint->tally;
-    const char *label = checkpoint->entry->label;
+    const struct llmfp_tally *tally = &record->tally;
     struct llmfp_error text = {LLMFP_OK, ""};
-    if (checkpoint->failed) {
-        listener->checkpoint_failed(listener->context, label, checkpoint->message);
+    if (record->failed) {
+        listener->checkpoint_failed(listener->context, record->label, record->message);
         return;
     }
     if (tally->n_unsplit > 0) {
         (void)llmfp_fail(&text, LLMFP_OK, "%" PRIu64 " fused tensors are not split: %s",
                          tally->n_unsplit, tally->unsplit_note);
-        listener->checkpoint_note(listener->context, label, text.text);
+        listener->checkpoint_note(listener->context, record->label, text.text);
     }
     (void)llmfp_fail(
         &text, LLMFP_OK, "%d layers, %" PRIu64 " parameters; %" PRIu64 " of %" PRIu64 " bytes read",
         (int)tally->n_layers, tally->parameters, tally->wanted_bytes, tally->size_bytes);
-    listener->checkpoint_done(listener->context, label, text.text);
+    listener->checkpoint_done(listener->context, record->label, text.text);
 }
 
-/* Rank 0: what has become of the checkpoints of a batch. */
-static void tell_outcomes(const struct scan *scan)
+/* Collective. The batch before the one in work is summed up: on with it to the journal.
+ *   tells  whether rank 0 says what has become of its checkpoints                    */
+static enum llmfp_status end_previous(struct scan *scan, bool tells, struct llmfp_error *error)
 {
-    for (size_t i = 0; scan->communicator->rank == 0 && i < scan->batch->n; i++) {
-        tell_one(scan, &scan->batch->checkpoints[i]);
+    if (finish_n(scan->finishing) == 0) {
+        return LLMFP_OK;
     }
+    const enum llmfp_status status = finish_end(scan->finishing, scan->communicator, scan->entries,
+                                                &scan->recording, scan->timings, error);
+    for (size_t i = 0; status == LLMFP_OK && tells && scan->communicator->rank == 0 &&
+                       i < finish_n(scan->finishing);
+         i++) {
+        tell_one(scan, finish_record(scan->finishing, i));
+    }
+    finish_forget(scan->finishing);
+    return status;
 }
 
 /* With `strict`: the error of the first checkpoint of the batch that has failed. */
@@ -306,7 +316,7 @@ static enum llmfp_status strict_error(const struct scan *scan, struct llmfp_erro
     return LLMFP_OK;
 }
 
-/* Collective. Everything from the plan of a batch to its records. */
+/* Collective. Everything from the plan of a batch to its sums, which then are on their way. */
 static enum llmfp_status scan_batch(struct scan *scan, struct llmfp_error *error)
 {
     struct llmfp_plan plan = {0};
@@ -319,17 +329,18 @@ static enum llmfp_status scan_batch(struct scan *scan, struct llmfp_error *error
         status = strict_error(scan, error);
     }
     if (status == LLMFP_OK) {
+        /* Not later: there is room for the accumulators of one batch. */
+        status = end_previous(scan, true, error);
+    }
+    if (status == LLMFP_OK) {
         status = stream_plan(scan, &plan, &stream, error);
     }
     if (status == LLMFP_OK) {
-        status = finish_batch(scan->communicator, &scan->settings->split, scan->batch, &plan,
-                              &stream, scan->entries, &scan->recording, scan->timings, error);
+        status = finish_begin(scan->finishing, scan->communicator, &scan->settings->split,
+                              scan->batch, &plan, &stream, scan->entries, scan->timings, error);
     }
     if (status == LLMFP_OK) {
         status = strict_error(scan, error);
-        if (status == LLMFP_OK) {
-            tell_outcomes(scan);
-        }
     }
     stream_clear(&stream);
     llmfp_plan_clear(&plan);
@@ -374,23 +385,29 @@ static enum llmfp_status run_batches(struct scan *scan, struct llmfp_error *erro
     }
 }
 
-/* Collective. The last records are on disk, whatever the scan came to. A journal that fails
- * is worse than an interruption or a checkpoint that stops the scan: progress is not saved. */
-static enum llmfp_status end_recording(struct scan *scan, enum llmfp_status status,
-                                       struct llmfp_error *error)
+/* Collective. Whatever the scan came to, what is finished of it goes to the journal, and is on
+ * disk afterwards. A failure of this is worse than an interruption, or a checkpoint that stops
+ * the scan (which is not told twice): progress is not saved. */
+static enum llmfp_status end_batches(struct scan *scan, enum llmfp_status status,
+                                     struct llmfp_error *error)
 {
     struct llmfp_error why = {LLMFP_OK, ""};
+    enum llmfp_status ended = end_previous(scan, status != LLMFP_CHECKPOINT, &why);
     double mark_s = MPI_Wtime();
-    enum llmfp_status recorded = recording_end(&scan->recording, &why);
+    struct llmfp_error journal_why = {LLMFP_OK, ""};
+    enum llmfp_status recorded = recording_end(&scan->recording, &journal_why);
     lap(&scan->timings->wait_s, &mark_s);
     scan->timings->journal_s += scan->recording.append_s;
-    recording_clear(&scan->recording);
-    recorded = llmfp_agree(scan->communicator, recorded, &why);
-    if (recorded == LLMFP_OK || status == LLMFP_FATAL) {
+    recorded = llmfp_agree(scan->communicator, recorded, &journal_why);
+    if (ended == LLMFP_OK) {
+        ended = recorded;
+        why = journal_why;
+    }
+    if (ended == LLMFP_OK || status == LLMFP_FATAL) {
         return status;
     }
     *error = why;
-    return recorded;
+    return ended;
 }
 
 /* Whether MPI lets other threads do what has nothing to do with MPI. */
@@ -420,8 +437,9 @@ enum llmfp_status llmfp_scan_run(const struct llmfp_communicator *communicator,
     }
     scan.batch = calloc(1, sizeof *scan.batch);
     scan.saving = calloc(1, sizeof *scan.saving);
+    scan.finishing = finish_new();
     enum llmfp_status status = LLMFP_OK;
-    if (scan.batch == NULL || scan.saving == NULL) {
+    if (scan.batch == NULL || scan.saving == NULL || scan.finishing == NULL) {
         status = llmfp_fail_memory(error, sizeof *scan.batch, "a batch");
     } else {
         scan.batch->own_rules = settings->own_rules;
@@ -434,13 +452,15 @@ enum llmfp_status llmfp_scan_run(const struct llmfp_communicator *communicator,
     }
     if (status == LLMFP_OK) {
         status = run_batches(&scan, error);
-        status = end_recording(&scan, status, error);
+        status = end_batches(&scan, status, error);
         llmfp_shares_close(scan.shares);
     }
     if (scan.batch != NULL) {
         llmfp_batch_clear(scan.batch);
         free(scan.batch);
     }
+    recording_clear(&scan.recording);
+    finish_free(scan.finishing);
     free(scan.saving);
     return status;
 }

@@ -7,6 +7,7 @@
  *   LLMFP_FAULT=SITE:RANK:N[:ACTION]   the N-th call (from 1) of SITE on rank RANK. N+ means
  *                                      every call from the N-th on. ACTION: `error` (default),
  *                                      `kill` (SIGKILL), `stop` (SIGUSR1, and go on).
+ *   LLMFP_FAULT_TOO=SITE:RANK:N[:ACTION]   another one
  *   LLMFP_FAULT_COUNTS=PREFIX          write PREFIX.RANK at the end: how often each was called
  *   LLMFP_FAULT_DELAY=SITE:N[,SITE:N]  every call of SITE takes N microseconds more: a slow disk
  *
@@ -114,9 +115,11 @@ static bool fails(const char *site)
 {
     const long calls = count(site);
     delay(site);
-    const char *setting = getenv("LLMFP_FAULT");
+    const char *first = getenv("LLMFP_FAULT");
+    const char *second = getenv("LLMFP_FAULT_TOO");
     const char *action = "";
-    if (setting == NULL || !is_meant(setting, site, calls, &action)) {
+    if ((first == NULL || !is_meant(first, site, calls, &action)) &&
+        (second == NULL || !is_meant(second, site, calls, &action))) {
         return false;
     }
     if (calls > 0) {
@@ -289,9 +292,10 @@ MPI(MPI_Iallreduce, comm,
 MPI(MPI_Bcast, comm, (void *bytes, int n, MPI_Datatype type, int root, MPI_Comm comm),
     (bytes, n, type, root, comm))
 MPI(MPI_Barrier, comm, (MPI_Comm comm), (comm))
-MPI(MPI_Reduce_scatter, comm,
-    (const void *in, void *out, const int *n, MPI_Datatype type, MPI_Op op, MPI_Comm comm),
-    (in, out, n, type, op, comm))
+MPI(MPI_Ireduce, comm,
+    (const void *in, void *out, int n, MPI_Datatype type, MPI_Op op, int root, MPI_Comm comm,
+     MPI_Request *request),
+    (in, out, n, type, op, root, comm, request))
 MPI(MPI_Win_allocate, comm,
     (MPI_Aint size, int unit, MPI_Info info, MPI_Comm comm, void *base, MPI_Win *win),
     (size, unit, info, comm, base, win))

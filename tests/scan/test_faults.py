@@ -142,7 +142,7 @@ class Faults(program.ScanCase):
         for site in ("open", "pread", "end_pread", "malloc", "calloc", "strdup", "pwrite", "rename",
                      "fdatasync", "mmap",
                      "MPI_Allreduce", "MPI_Bcast", "MPI_File_open", "MPI_File_write_at", "MPI_File_sync",
-                     "MPI_File_close", "MPI_Reduce_scatter"):
+                     "MPI_File_close", "MPI_Ireduce"):
             for rank in range(RANKS):
                 self.check((site, rank) in tried, f"{site} is never called on rank {rank}")
         self.check(("pthread_create", 0) in tried, "the journal has no thread of its own")
@@ -151,12 +151,12 @@ class Faults(program.ScanCase):
         """SIGKILL at a call: between any two steps."""
         self.matrix("--append", ":kill", lambda site: site in (
             "pwrite", "fdatasync", "rename", "fsync", "H5Fopen", "MPI_File_write_at", "MPI_File_sync", "H5Fclose",
-            "MPI_Reduce_scatter") or harness.SLOW)
+            "MPI_Ireduce") or harness.SLOW)
 
     def test_stops(self):
         """A signal at a call, on one rank: all stop, or the results are complete."""
         self.matrix("--overwrite", ":stop", lambda site: site in (
-            "pwrite", "rename", "MPI_File_write_at", "MPI_Reduce_scatter", "pread") or harness.SLOW)
+            "pwrite", "rename", "MPI_File_write_at", "MPI_Ireduce", "pread") or harness.SLOW)
 
     def test_full_disk_for_good(self):
         """Every write from one on fails: finding no room once must not be forgotten."""
