@@ -2,6 +2,7 @@
  *
  * lookup4.c          one block, any scale: the reference
  * lookup4_pairs.c    runs of 64 elements in plain C: bytes look up sums of two elements
+ * lookup4_lanes.h    eight such runs at a time by vectors of an instruction set
  * lookup4_runs.c     runs of 64 elements by counts of codes, with kernels of an instruction set
  * lookup4_range.c    which of the runs may widen the range
  *
@@ -35,7 +36,8 @@ enum {
     LOOKUP4_PLAIN_PLANES = 3 * LOOKUP4_PLAIN_DIGITS + 1,
     LOOKUP4_NESTED_DIGITS = 6,
     LOOKUP4_NESTED_PLANES = 3 * LOOKUP4_NESTED_DIGITS + 1,
-    /* Exponents of scales that 4 digits hold: 24 bits and 6 more are below 0x7F7F7F80. */
+    /* Exponents of scales that one integer holds: 24 bits and 6 more are below 0x7F7F7F80, the
+     * largest number of 4 balanced digits. */
     LOOKUP4_WINDOW = 7,
     /* Four runs add less than 4 * 64 * 128 = 2^15 to a lane: 2^12 runs less than 2^25. */
     LOOKUP4_MOST_RUNS = 1 << 12
@@ -114,6 +116,10 @@ bool lookup4_range_begin(struct lookup4_range *range, struct lookup *lookup);
 
 /* Note the extremes of a run, and move the threshold. */
 void lookup4_range_look(struct lookup4_range *range, uint64_t run, const unsigned char *bytes);
+
+/* The lowest biased exponent of a window of LOOKUP4_WINDOW around the median of the F32 scales of
+ * some of n runs. */
+uint32_t lookup4_choose_window(const struct lookup4_range *range, uint64_t run, uint64_t n);
 
 /* Sums of squares of which parts have signs: moments whose "sum" they are. */
 struct lookup4_squares {

@@ -2,6 +2,7 @@
  * bitsandbytes' 4-bit weights. See lookup4.h.                                           */
 #include <float.h>
 #include <math.h>
+#include <stdlib.h>
 
 #include "lookup4.h"
 
@@ -43,6 +44,28 @@ void lookup4_range_look(struct lookup4_range *range, uint64_t run, const unsigne
     const struct wide_scale scale = lookup4_scale(range->lookup->sides, run / range->per_block);
     lookup4_add_range(range->lookup, &scale, lookup4_codes_seen(bytes, LOOKUP4_RUN_BYTES));
     set_threshold(range);
+}
+
+static int compare_u32(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a;
+    const uint32_t y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+uint32_t lookup4_choose_window(const struct lookup4_range *range, uint64_t run, uint64_t n)
+{
+    enum { SAMPLES = 31, TOP = 254 };
+    uint32_t sample[SAMPLES];
+    const unsigned char *scales = range->lookup->sides->side[0].bytes;
+    for (uint64_t i = 0; i < SAMPLES; i++) {
+        const uint64_t block = (run + i * n / SAMPLES) / range->per_block;
+        sample[i] = llmfp_load_u32(scales + 4 * block) >> 23 & 255;
+    }
+    qsort(sample, SAMPLES, sizeof sample[0], compare_u32);
+    const uint32_t middle = sample[SAMPLES / 2];
+    const uint32_t lowest = middle > LOOKUP4_WINDOW / 2 ? middle - LOOKUP4_WINDOW / 2 : 1;
+    return lowest > TOP - LOOKUP4_WINDOW ? TOP - LOOKUP4_WINDOW : lowest;
 }
 
 void lookup4_add_zero_runs(struct lookup *lookup, uint64_t n)

@@ -1,6 +1,5 @@
 /* lookup4_runs.c - from digits and counts to exact sums. See lookup4.h. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "llmfp/isa.h"
@@ -96,29 +95,6 @@ static void flush_plain(struct runs *runs, int32_t (*planes)[CODES], int unit)
     }
 }
 
-static int compare_u32(const void *a, const void *b)
-{
-    const uint32_t x = *(const uint32_t *)a;
-    const uint32_t y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The lowest exponent of a window around the median of some scales. */
-static uint32_t choose_window(const struct runs *runs, uint64_t run, uint64_t n)
-{
-    enum { SAMPLES = 31, TOP = 254 };
-    uint32_t sample[SAMPLES];
-    const unsigned char *scales = runs->lookup->sides->side[0].bytes;
-    for (uint64_t i = 0; i < SAMPLES; i++) {
-        const uint64_t block = (run + i * n / SAMPLES) / runs->range.per_block;
-        sample[i] = llmfp_load_u32(scales + 4 * block) >> 23 & 255;
-    }
-    qsort(sample, SAMPLES, sizeof sample[0], compare_u32);
-    const uint32_t middle = sample[SAMPLES / 2];
-    const uint32_t lowest = middle > LOOKUP4_WINDOW / 2 ? middle - LOOKUP4_WINDOW / 2 : 1;
-    return lowest > TOP - LOOKUP4_WINDOW ? TOP - LOOKUP4_WINDOW : lowest;
-}
-
 static void add_odd_runs(struct runs *runs, const struct lookup4_fate *fate, uint64_t run,
                          const unsigned char *bytes)
 {
@@ -190,7 +166,7 @@ static void add_plain(struct runs *runs, const unsigned char *bytes, uint64_t ru
 {
     for (uint64_t i = 0; i < n; i += LOOKUP4_MOST_RUNS) {
         const uint64_t some = n - i < LOOKUP4_MOST_RUNS ? n - i : LOOKUP4_MOST_RUNS;
-        const uint32_t lowest = choose_window(runs, run + i, some);
+        const uint32_t lowest = lookup4_choose_window(&runs->range, run + i, some);
         int32_t planes[LOOKUP4_PLAIN_PLANES][CODES] = {{0}};
         for (uint64_t k = 0; k < some; k += BATCH) {
             add_plain_batch(runs, planes, lowest, bytes + (i + k) * LOOKUP4_RUN_BYTES, run + i + k,
