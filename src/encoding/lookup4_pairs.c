@@ -113,7 +113,7 @@ static void add_plain_run(struct plain *plain, const unsigned char *bytes, uint6
     }
     const lookup4_pair sums = sums_of_run(lookup->pair, bytes);
     const int64_t m = (int64_t)((bits & 0x7FFFFF) | 0x800000);
-    plain->bins[e].sum += m * lookup4_pair_sum(sums);
+    plain->bins[e].sum += (llmfp_i128)m * lookup4_pair_sum(sums);
     plain->bins[e].squares += (llmfp_u128)(uint64_t)(m * m) * (uint64_t)sums[1];
     plain->zeros += lookup4_pair_zeros(sums);
     plain->taken += LOOKUP4_RUN;
@@ -142,7 +142,7 @@ static bool add_plain_lanes(struct plain *plain, const unsigned char *bytes, uin
         return false;
     }
     if (plain->batches == 0) {
-        const uint64_t ahead = LANES_RUNS * LANES_MOST_BATCHES;
+        const uint64_t ahead = (uint64_t)LANES_RUNS * LANES_MOST_BATCHES;
         flush_lanes(plain);
         plain->batches = LANES_MOST_BATCHES;
         plain->lowest = lookup4_choose_window(plain->range, run, n < ahead ? n : ahead);
@@ -153,7 +153,7 @@ static bool add_plain_lanes(struct plain *plain, const unsigned char *bytes, uin
                                    plain->range->threshold)) {
         return false;
     }
-    plain->taken += LANES_RUNS * LOOKUP4_RUN;
+    plain->taken += (uint64_t)LANES_RUNS * LOOKUP4_RUN;
     return true;
 }
 
@@ -360,7 +360,7 @@ static bool add_nested_lanes(const struct nested *nested, struct nested_sums *su
     }
     nested->kernels->add_nested(&sums->lanes, &nested->map->lanes, bytes, codes,
                                 nested->map->words);
-    sums->taken += LANES_RUNS * LOOKUP4_RUN;
+    sums->taken += (uint64_t)LANES_RUNS * LOOKUP4_RUN;
     return true;
 }
 
