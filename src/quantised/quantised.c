@@ -8,27 +8,9 @@
 #include "hash_index.h"
 #include "scheme.h"
 
-/* The first that fits counts. */
-static const struct quantisation_scheme *const schemes[] = {
-    &scheme_nvfp4,
-    &scheme_nvfp4_divided,
-    &scheme_mxfp4_packed,
-    &scheme_mxfp4,
-    &scheme_mxfp4_original,
-    &scheme_float8_inverse,
-    &scheme_float8,
-    &scheme_float8_mistral,
-    &scheme_float8_deepseek,
-    &scheme_gptq,
-    &scheme_awq,
-    &scheme_qweight,
-    &scheme_packed_integers,
-    &scheme_integers,
-    &scheme_mlx,
-    &scheme_nf4,
-    &scheme_fp4,
-    &scheme_int8,
-};
+#define ADDRESS(name) &scheme_##name,
+static const struct quantisation_scheme *const schemes[] = {QUANTISATION_SCHEMES(ADDRESS)};
+#undef ADDRESS
 enum { N_SCHEMES = sizeof schemes / sizeof schemes[0], MOST_NAME_BYTES = 4096 };
 
 struct work {

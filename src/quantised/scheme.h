@@ -52,21 +52,31 @@ struct quantisation_scheme {
     enum llmfp_status (*assemble)(struct assembly *assembly, struct llmfp_error *error);
 };
 
-/* scaled_float8.c */
-extern const struct quantisation_scheme scheme_float8, scheme_float8_inverse;
-extern const struct quantisation_scheme scheme_float8_mistral, scheme_float8_deepseek;
-extern const struct quantisation_scheme scheme_mxfp4, scheme_mxfp4_original, scheme_mxfp4_packed;
-extern const struct quantisation_scheme scheme_nvfp4; /* float4.c */
-extern const struct quantisation_scheme scheme_nvfp4_divided;
+/* All schemes, each `scheme_` and a name in the file that is named after it or its publisher. The
+ * first that fits counts. */
+#define QUANTISATION_SCHEMES(SCHEME)                                                               \
+    SCHEME(nvfp4) /* float4.c */                                                                   \
+    SCHEME(nvfp4_divided)                                                                          \
+    SCHEME(mxfp4_packed)                                                                           \
+    SCHEME(mxfp4)                                                                                  \
+    SCHEME(mxfp4_original)                                                                         \
+    SCHEME(float8_inverse) /* scaled_float8.c */                                                   \
+    SCHEME(float8)                                                                                 \
+    SCHEME(float8_mistral)                                                                         \
+    SCHEME(float8_deepseek)                                                                        \
+    SCHEME(gptq) /* gptq.c */                                                                      \
+    SCHEME(awq)                                                                                    \
+    SCHEME(qweight)                                                                                \
+    SCHEME(packed_integers) /* compressed_tensors.c */                                             \
+    SCHEME(integers)                                                                               \
+    SCHEME(mlx) /* mlx.c */                                                                        \
+    SCHEME(nf4) /* bitsandbytes.c */                                                               \
+    SCHEME(fp4)                                                                                    \
+    SCHEME(int8)
 
-extern const struct quantisation_scheme scheme_gptq, scheme_awq, scheme_qweight; /* gptq.c */
-
-extern const struct quantisation_scheme scheme_nf4, scheme_fp4, scheme_int8; /* bitsandbytes.c */
-
-/* compressed_tensors.c */
-extern const struct quantisation_scheme scheme_packed_integers, scheme_integers;
-
-extern const struct quantisation_scheme scheme_mlx; /* mlx.c */
+#define QUANTISATION_SCHEME_DECLARED(name) extern const struct quantisation_scheme scheme_##name;
+QUANTISATION_SCHEMES(QUANTISATION_SCHEME_DECLARED)
+#undef QUANTISATION_SCHEME_DECLARED
 
 /* settings.c. Read the configuration (llmfp_checkpoint.configuration); unknown keys do not
  * matter.                                                                     Local.
