@@ -9,14 +9,17 @@
 #include "kernels.h"
 #include "llmfp/isa.h"
 #include "window64.h"
+#include "window_choice.h"
 
 enum {
     BINS = 2048,
     /* m^2 < 2^106: 2^20 of them stay below 2^126, sums of m below 2^73. */
     MOST_IN_BLOCK = 1 << 20,
-    /* In one window: sums of squares stay below 2^(100 + 10 + 16). */
+    /* In one window: parts of sums of squares stay below 2^(100 + 10 + 16). */
     MOST_BLOCKS = 1 << 16,
-    FEW = 64 /* outside elements that are cheaper one by one than in a window of their own */
+    FEW = 64, /* outside elements that are cheaper one by one than in a window of their own */
+    TOO_MANY = WINDOW64_BLOCK / WINDOW64_CHUNK, /* outside a narrow window: one in each chunk */
+    MANY = WINDOW64_BLOCK / 16 /* so many outside that the window may be at the wrong place */
 };
 
 static const struct float_format f64 = {64, 52, 1023};
@@ -108,13 +111,16 @@ static void add_one_by_one(struct llmfp_moments *moments, struct block *block,
 struct windows {
     struct llmfp_moments *moments;
     struct block *block;
-    const struct window64_kernels *kernels;
-    int lowest;         /* biased exponent where the window in use begins; 0: none yet */
-    uint32_t n_blocks;  /* summed in it since it was placed */
-    struct window64 in; /* their sums; zeros of all windows */
+    const struct window64_kernels *narrow;
+    const struct window64_kernels *kernels; /* in use: these, or their wide ones */
+    int lowest;        /* biased exponent where the window in use begins; 0: none yet */
+    uint32_t n_blocks; /* summed in it since it was placed */
+    uint64_t zeros;    /* of all windows */
     uint64_t n_inside;
-    llmfp_i128 high; /* as in `in`, of many blocks */
-    llmfp_i128 low;
+    struct looks looks;
+    struct width width;
+    llmfp_i128 sum[WINDOW64_SUMS]; /* as in window64.h, of many blocks */
+    llmfp_i128 squares[WINDOW64_SQUARES];
 };
 
 static int unit_of(int lowest)
@@ -122,48 +128,58 @@ static int unit_of(int lowest)
     return bin_exponent(&f64, lowest);
 }
 
-/* Products may be negative: whole multiples of the unit of the squares go there. That leaves
- * no negative square, for |l| <= 2^(low_bits - 1), so |2 h l| <= h^2 2^low_bits. */
 static void close_window(struct windows *windows)
 {
-    const int low_bits = windows->kernels->low_bits;
-    const int unit = unit_of(windows->lowest);
     if (windows->n_blocks > 0) {
-        const llmfp_i128 step = (llmfp_i128)1 << (low_bits - 1);
-        llmfp_i128 carry = windows->in.products / step;
-        llmfp_i128 rest = windows->in.products % step;
-        if (rest < 0) {
-            rest += step;
-            carry--;
+        const int step = windows->kernels->step;
+        const int unit = unit_of(windows->lowest);
+        llmfp_i128 carry = 0;
+        for (int k = 0; k < WINDOW64_SUMS; k++) {
+            if (windows->sum[k] != 0) {
+                llmfp_moments_add_sum(windows->moments, windows->sum[k], unit + k * step);
+            }
         }
-        llmfp_moments_add_sum(windows->moments, windows->high, unit + low_bits);
-        llmfp_moments_add_sum(windows->moments, windows->low, unit);
-        llmfp_moments_add_square(windows->moments, (llmfp_u128)(windows->in.high_squares + carry),
-                                 2 * (unit + low_bits));
-        llmfp_moments_add_square(windows->moments, (llmfp_u128)rest, 2 * unit + low_bits + 1);
-        llmfp_moments_add_square(windows->moments, (llmfp_u128)windows->in.low_squares, 2 * unit);
+        for (int k = 0; k < WINDOW64_SQUARES; k++) {
+            /* A part may be negative; all together are not. */
+            const llmfp_i128 value = windows->squares[k] + carry;
+            const llmfp_i128 one = (llmfp_i128)1 << step;
+            const llmfp_i128 part = k + 1 == WINDOW64_SQUARES ? value : (value % one + one) % one;
+            carry = (value - part) / one;
+            if (part != 0) {
+                llmfp_moments_add_square(windows->moments, (llmfp_u128)part, 2 * unit + k * step);
+            }
+        }
     }
     windows->n_blocks = 0;
-    windows->high = 0;
-    windows->low = 0;
-    windows->in.high_squares = 0;
-    windows->in.products = 0;
-    windows->in.low_squares = 0;
+    memset(windows->sum, 0, sizeof windows->sum);
+    memset(windows->squares, 0, sizeof windows->squares);
+}
+
+static int binades_of(const struct windows *windows)
+{
+    return windows->kernels->bits - f64.mantissa_bits;
+}
+
+/* The least biased exponent where a window of the kernels may begin. */
+static int least_lowest(const struct windows *windows)
+{
+    const int least = windows->kernels->least_unit - unit_of(1) + 1;
+    return least > 1 ? least : 1;
 }
 
 /* A window that holds magnitudes up to this one, and not much more; false where the kernels
  * have none. */
 static bool place_window(struct windows *windows, uint64_t magnitude)
 {
-    const int binades = windows->kernels->bits - f64.mantissa_bits;
+    const int binades = binades_of(windows);
+    const int least = least_lowest(windows);
     const int top = (int)(magnitude >> 52);
     const int above = windows->lowest + binades - 1 - top; /* binades that are not needed */
     int lowest = windows->lowest;
-    if (lowest == 0 || above < 0 || (above > binades / 8 && lowest > 1)) {
-        lowest = top - binades + 1 > 1 ? top - binades + 1 : 1;
+    if (lowest == 0 || above < 0 || (above > binades / 8 && lowest > least)) {
+        lowest = top - binades + 1 > least ? top - binades + 1 : least;
     }
-    const int unit = unit_of(lowest);
-    if (unit < windows->kernels->least_unit || unit > windows->kernels->most_unit) {
+    if ((top < lowest && lowest > 1) || unit_of(lowest) > windows->kernels->most_unit) {
         return false;
     }
     if (lowest != windows->lowest) {
@@ -173,24 +189,35 @@ static bool place_window(struct windows *windows, uint64_t magnitude)
     return true;
 }
 
-/* Returns how many of n elements are outside. */
-static size_t add_in_window(struct windows *windows, const unsigned char *bytes, size_t n,
-                            unsigned char *outside)
+static uint64_t first_of(const struct windows *windows)
 {
-    struct window64 window = {.unit = unit_of(windows->lowest)};
-    window.first = windows->lowest == 1 ? 1U : (uint64_t)windows->lowest << 52;
-    const size_t n_outside = windows->kernels->add(&window, bytes, n, outside);
-    windows->n_inside += n - n_outside;
-    windows->in.zeros += window.zeros;
-    windows->high += window.high;
-    windows->low += window.low;
-    windows->in.high_squares += window.high_squares;
-    windows->in.products += window.products;
-    windows->in.low_squares += window.low_squares;
+    return windows->lowest == 1 ? 1U : (uint64_t)windows->lowest << 52;
+}
+
+/* Sum n elements in the window, but for *n_outside below it. False where one is larger than
+ * `most`: then none is summed. */
+static bool add_in_window(struct windows *windows, const unsigned char *bytes, size_t n,
+                          uint64_t most, unsigned char *outside, size_t *n_outside)
+{
+    struct window64 window = {.unit = unit_of(windows->lowest), .first = first_of(windows)};
+    window.most = most > window.first ? most : window.first; /* all may be zeros */
+    const size_t n_out = windows->kernels->add(&window, bytes, n, outside);
+    if (n_out == BEYOND) {
+        return false;
+    }
+    *n_outside = n_out;
+    windows->n_inside += n - n_out;
+    windows->zeros += window.zeros;
+    for (int k = 0; k < WINDOW64_SUMS; k++) {
+        windows->sum[k] += window.sum[k];
+    }
+    for (int k = 0; k < WINDOW64_SQUARES; k++) {
+        windows->squares[k] += window.squares[k];
+    }
     if (++windows->n_blocks == MOST_BLOCKS) {
         close_window(windows);
     }
-    return n_outside;
+    return true;
 }
 
 static int64_t order_key(uint64_t pattern)
@@ -199,45 +226,97 @@ static int64_t order_key(uint64_t pattern)
     return pattern >> 63 != 0 ? -magnitude : magnitude;
 }
 
-/* The largest magnitude of n elements; if finite, they join the known range. */
-static uint64_t note_range(struct windows *windows, const unsigned char *bytes, size_t n)
+static uint64_t largest_magnitude(struct window64_range range)
 {
-    const struct window64_range range = windows->kernels->range(bytes, n);
+    const uint64_t positive = range.largest_signed > 0 ? (uint64_t)range.largest_signed : 0;
+    const uint64_t negative =
+        range.largest_unsigned > INT64_MAX ? range.largest_unsigned & INT64_MAX : 0;
+    return positive > negative ? positive : negative;
+}
+
+static void note_range(struct block *block, struct window64_range range)
+{
     const bool any_negative = range.largest_unsigned > INT64_MAX;
     const bool any_positive = range.largest_signed >= 0;
     const int64_t smallest =
         order_key(any_negative ? range.largest_unsigned : range.smallest_unsigned);
     const int64_t largest =
         any_positive ? range.largest_signed : order_key(range.smallest_unsigned);
-    const int64_t magnitude = largest > -smallest ? largest : -smallest;
-    struct block *block = windows->block;
-    if (magnitude >> 52 < BINS - 1) {
-        block->smallest = smallest < block->smallest ? smallest : block->smallest;
-        block->largest = largest > block->largest ? largest : block->largest;
-    }
-    return (uint64_t)magnitude;
+    block->smallest = smallest < block->smallest ? smallest : block->smallest;
+    block->largest = largest > block->largest ? largest : block->largest;
 }
 
-/* n elements, a multiple of WINDOW64_CHUNK: in windows that go down until few are left. */
+/* What a window left outside, in windows that go down until few elements are left. The last
+ * chunk is filled up with zeros. */
+static void add_outside(struct windows *windows, unsigned char *outside, size_t n_left)
+{
+    while (n_left >= FEW) {
+        const size_t n_zeros = (WINDOW64_CHUNK - n_left % WINDOW64_CHUNK) % WINDOW64_CHUNK;
+        memset(outside + 8 * n_left, 0, 8 * n_zeros);
+        const uint64_t most = largest_magnitude(windows->kernels->range(outside, n_left + n_zeros));
+        size_t n_outside = 0;
+        if (!place_window(windows, most) ||
+            !add_in_window(windows, outside, n_left + n_zeros, most, outside, &n_outside)) {
+            break;
+        }
+        windows->zeros -= n_zeros;
+        windows->n_inside -= n_zeros;
+        n_left = n_outside;
+    }
+    add_one_by_one(windows->moments, windows->block, outside, n_left);
+}
+
+/* The largest magnitude that neither widens the known range nor leaves the window; 0: none. */
+static uint64_t known_magnitude(const struct windows *windows)
+{
+    const int64_t smallest = windows->block->smallest;
+    const int64_t largest = windows->block->largest;
+    if (windows->lowest == 0 || smallest >= 0 || largest <= 0) {
+        return 0;
+    }
+    const uint64_t nearer = (uint64_t)(-smallest < largest ? -smallest : largest);
+    const int end = windows->lowest + binades_of(windows);
+    return (int)(nearer >> 52) < end ? nearer : ((uint64_t)end << 52) - 1;
+}
+
+/* As add_in_window: read once, if that is promising. */
+static bool add_unseen(struct windows *windows, const unsigned char *bytes, size_t n,
+                       unsigned char *outside, size_t *n_outside)
+{
+    const uint64_t most = known_magnitude(windows);
+    if (look_is_due(&windows->looks) || most == 0 || most < first_of(windows)) {
+        return false;
+    }
+    const bool is_added = add_in_window(windows, bytes, n, most, outside, n_outside);
+    if (is_added && *n_outside < MANY) {
+        windows->looks.next = 1;
+    } else {
+        lose_patience(&windows->looks);
+    }
+    return is_added;
+}
+
+/* n elements, a multiple of WINDOW64_CHUNK. */
 static void add_in_windows(struct windows *windows, const unsigned char *bytes, size_t n)
 {
     unsigned char outside[8 * (WINDOW64_BLOCK + WINDOW64_CHUNK)];
-    size_t n_left = n;
-    while (n_left >= FEW) {
-        const size_t n_window = n_left - n_left % WINDOW64_CHUNK;
-        const size_t n_end = n_left - n_window;
-        const uint64_t magnitude = note_range(windows, bytes, n_window);
-        if (magnitude >> 52 == BINS - 1 || !place_window(windows, magnitude)) {
-            break;
+    size_t n_outside = 0;
+    if (!add_unseen(windows, bytes, n, outside, &n_outside)) {
+        const struct window64_range range = windows->kernels->range(bytes, n);
+        const uint64_t most = largest_magnitude(range);
+        if (most >> 52 == BINS - 1 || !place_window(windows, most)) {
+            add_one_by_one(windows->moments, windows->block, bytes, n);
+            return;
         }
-        unsigned char end[8 * WINDOW64_CHUNK];
-        memcpy(end, bytes + 8 * n_window, 8 * n_end);
-        const size_t n_outside = add_in_window(windows, bytes, n_window, outside);
-        memcpy(outside + 8 * n_outside, end, 8 * n_end);
-        n_left = n_outside + n_end;
-        bytes = outside;
+        note_range(windows->block, range);
+        (void)add_in_window(windows, bytes, n, most, outside, &n_outside);
     }
-    add_one_by_one(windows->moments, windows->block, bytes, n_left);
+    add_outside(windows, outside, n_outside);
+    if (width_changes(&windows->width, n_outside >= TOO_MANY)) {
+        close_window(windows);
+        windows->lowest = 0;
+        windows->kernels = windows->width.is_wide ? windows->narrow->wide : windows->narrow;
+    }
 }
 
 static const struct window64_kernels *kernels_in_use(void)
@@ -264,8 +343,14 @@ void llmfp_add_f64(struct llmfp_moments *moments, const struct llmfp_elements *e
     struct block block;
     memset(&block, 0, sizeof block);
     begin_block(&block);
-    struct windows windows = {.moments = moments, .block = &block, .kernels = kernels_in_use()};
-    while (windows.kernels != NULL && n >= FEW) {
+    const struct window64_kernels *kernels = kernels_in_use();
+    struct windows windows = {.moments = moments,
+                              .block = &block,
+                              .narrow = kernels,
+                              .kernels = kernels,
+                              .looks = {.next = 1},
+                              .width = {.next = LEAST_WIDE}};
+    while (kernels != NULL && n >= WINDOW64_CHUNK) {
         const uint64_t n_whole = n - n % WINDOW64_CHUNK;
         const size_t n_block = n_whole < WINDOW64_BLOCK ? (size_t)n_whole : WINDOW64_BLOCK;
         add_in_windows(&windows, bytes, n_block);
@@ -273,9 +358,9 @@ void llmfp_add_f64(struct llmfp_moments *moments, const struct llmfp_elements *e
         n -= n_block;
     }
     add_one_by_one(moments, &block, bytes, n);
-    if (windows.kernels != NULL) {
+    if (kernels != NULL) {
         close_window(&windows);
-        llmfp_moments_add_counts(moments, windows.n_inside, windows.in.zeros, 0);
+        llmfp_moments_add_counts(moments, windows.n_inside, windows.zeros, 0);
     }
     end_block(moments, &block);
 }

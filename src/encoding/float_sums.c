@@ -15,10 +15,7 @@ enum {
     MOST_BLOCKS = 1 << 12,
     FEW = 64, /* outside elements that are cheaper one by one than in a window of their own */
     TOO_MANY = BLOCK / CHUNK, /* outside a narrow window: about one in each chunk */
-    MANY = BLOCK / 16,        /* so many outside that the window may be at the wrong place */
-    MOST_PATIENCE = 256,      /* blocks */
-    LEAST_WIDE = 16,          /* blocks in wide windows before narrow ones are tried again */
-    MOST_WIDE = 16 * LEAST_WIDE
+    MANY = BLOCK / 16         /* so many outside that the window may be at the wrong place */
 };
 
 const struct window_kernels *llmfp_float_sums_kernels(void)
@@ -45,8 +42,8 @@ void llmfp_float_sums_begin(struct float_sums *sums, struct llmfp_moments *momen
     sums->moments = moments;
     sums->narrow = kernels;
     sums->kernels = kernels;
-    sums->n_wide = 0;
-    sums->wide_patience = LEAST_WIDE;
+    sums->width = (struct width){.next = LEAST_WIDE};
+    sums->looks = (struct looks){.next = 1};
     sums->mantissa_bits = mantissa_bits;
     sums->lowest_exponent = lowest_exponent;
     sums->count = 0;
@@ -57,8 +54,6 @@ void llmfp_float_sums_begin(struct float_sums *sums, struct llmfp_moments *momen
     sums->n_binned = 0;
     sums->lowest = 0;
     sums->n_blocks = 0;
-    sums->n_looks = 0;
-    sums->patience = 1;
     sums->window_sum = 0;
     sums->window_squares = 0;
     sums->high_squares = 0;
@@ -276,13 +271,6 @@ static void add_outside(struct float_sums *sums, unsigned char *outside, size_t 
     }
 }
 
-/* The next blocks are looked at. */
-static void lose_patience(struct float_sums *sums)
-{
-    sums->n_looks = sums->patience;
-    sums->patience = sums->patience < MOST_PATIENCE ? 4 * sums->patience : MOST_PATIENCE;
-}
-
 /* The largest magnitude that neither widens the known range nor leaves the window; 0: none. */
 static uint32_t known_magnitude(const struct float_sums *sums)
 {
@@ -300,35 +288,16 @@ static bool add_unseen(struct float_sums *sums, const unsigned char *bytes, size
                        unsigned char *outside, size_t *n_outside)
 {
     const uint32_t most = known_magnitude(sums);
-    if (sums->n_looks > 0 || most == 0 || most < window_at(sums, sums->lowest).first) {
-        sums->n_looks -= sums->n_looks > 0;
+    if (look_is_due(&sums->looks) || most == 0 || most < window_at(sums, sums->lowest).first) {
         return false;
     }
     const bool is_added = add_in_window(sums, bytes, n, most, outside, n_outside);
     if (is_added && *n_outside < MANY) {
-        sums->patience = 1;
+        sums->looks.next = 1;
     } else {
-        lose_patience(sums);
+        lose_patience(&sums->looks);
     }
     return is_added;
-}
-
-/* Wide windows where narrow ones leave elements outside in most chunks, and narrow ones now
- * and then: there may be no more such elements. */
-static void choose_width(struct float_sums *sums, size_t n_outside)
-{
-    const bool is_wide = sums->kernels != sums->narrow;
-    if (is_wide ? --sums->n_wide > 0 : n_outside < TOO_MANY) {
-        return;
-    }
-    if (!is_wide) {
-        sums->n_wide = sums->wide_patience;
-        sums->wide_patience =
-            4 * sums->wide_patience < MOST_WIDE ? 4 * sums->wide_patience : MOST_WIDE;
-    }
-    close_window(sums);
-    sums->lowest = 0;
-    sums->kernels = is_wide ? sums->narrow : sums->narrow->wide;
 }
 
 /* n patterns, a multiple of CHUNK; false, and nothing added, where not all are finite. */
@@ -347,7 +316,11 @@ static bool add_in_windows(struct float_sums *sums, const unsigned char *bytes, 
         (void)add_in_window(sums, bytes, n, most, outside, &n_outside);
     }
     add_outside(sums, outside, n_outside);
-    choose_width(sums, n_outside);
+    if (width_changes(&sums->width, n_outside >= TOO_MANY)) {
+        close_window(sums);
+        sums->lowest = 0;
+        sums->kernels = sums->width.is_wide ? sums->narrow->wide : sums->narrow;
+    }
     return true;
 }
 

@@ -7,13 +7,14 @@
  * Most blocks are read once: the range of the elements so far is known, and while no element
  * is larger in magnitude than the nearer of its two ends, a block can neither widen the range
  * nor leave the window. Other blocks are looked at first. After a block that was read once in
- * vain, or of which much lies below the window, the next 1, 4, 16, ... are looked at. */
+ * vain, or of which much lies below the window, others are looked at (window_choice.h). */
 #ifndef LLMFP_FLOAT_SUMS_H
 #define LLMFP_FLOAT_SUMS_H
 
 #include <stdbool.h>
 
 #include "window.h"
+#include "window_choice.h"
 
 enum { FLOAT_BINS = 255, BIN_COPIES = 4 };
 
@@ -21,9 +22,9 @@ struct float_sums {
     struct llmfp_moments *moments;
     const struct window_kernels *narrow;  /* NULL: one by one only, the reference */
     const struct window_kernels *kernels; /* in use: these, or their wide ones */
-    unsigned n_wide;                      /* blocks before narrow windows are tried again */
-    unsigned wide_patience;               /* how many that will be next time */
-    int mantissa_bits;                    /* significant bits of an element, at most 24 */
+    struct width width;
+    struct looks looks;
+    int mantissa_bits;   /* significant bits of an element, at most 24 */
     int lowest_exponent; /* every value is a multiple of 2^this; see llmfp/encoding.h */
     uint64_t count;
     uint64_t zeros;
@@ -32,8 +33,6 @@ struct float_sums {
     int32_t largest;
     int lowest;        /* biased exponent where the window in use begins; 0: none yet */
     uint32_t n_blocks; /* summed in it since it was placed */
-    unsigned n_looks;  /* blocks that are looked at before one is not */
-    unsigned patience; /* how many that will be next time */
     llmfp_i128 window_sum;
     llmfp_i128 window_squares; /* both parts, as in window.h */
     llmfp_i128 high_squares;

@@ -64,6 +64,7 @@ static TARGET size_t add_window(struct window64 *window, const unsigned char *by
                                 unsigned char *outside)
 {
     const __m512i limit = _mm512_set1_epi64((int64_t)(window->first << 1));
+    __m512i most = _mm512_setzero_si512();
     const double high_magic = ldexp(1.5, 52 + LOW_BITS + window->unit);
     const double low_magic = ldexp(1.5, 52 + window->unit);
     const __m512d high_magics = _mm512_set1_pd(high_magic);
@@ -75,12 +76,13 @@ static TARGET size_t add_window(struct window64 *window, const unsigned char *by
     __m512i high = zero;
     __m512i low = zero;
     unsigned char *next = outside;
-    window->zeros = 0;
     for (size_t i = 0; i < n; i += 8) {
         __builtin_prefetch(bytes + 8 * i + WINDOW64_AHEAD);
         __m512i pattern = _mm512_loadu_si512(bytes + 8 * i);
         /* Shifted left by one, patterns lose their sign. */
-        const __mmask8 below = _mm512_cmplt_epu64_mask(_mm512_add_epi64(pattern, pattern), limit);
+        const __m512i shifted = _mm512_add_epi64(pattern, pattern);
+        const __mmask8 below = _mm512_cmplt_epu64_mask(shifted, limit);
+        most = _mm512_max_epu64(most, shifted);
         if (__builtin_expect(below != 0, 0)) {
             pattern = set_aside(pattern, below, &window->zeros, &next);
         }
@@ -95,13 +97,17 @@ static TARGET size_t add_window(struct window64 *window, const unsigned char *by
         add_product(&products, h, l);
         add_product(&low_squares, l, l);
     }
-    window->high = sum_of(high, n, high_magic);
-    window->low = sum_of(low, n, low_magic);
-    const llmfp_i128 h = window->high;
-    const llmfp_i128 l = window->low;
-    window->high_squares = total_of(&high_squares, n, 2 * h);
-    window->products = total_of(&products, n, h + l);
-    window->low_squares = total_of(&low_squares, n, 2 * l);
+    const __m512i end = _mm512_set1_epi64((int64_t)(window->most << 1));
+    if (_mm512_cmpgt_epu64_mask(most, end) != 0) {
+        return BEYOND;
+    }
+    const llmfp_i128 h = sum_of(high, n, high_magic);
+    const llmfp_i128 l = sum_of(low, n, low_magic);
+    window->sum[0] = l;
+    window->sum[1] = h;
+    window->squares[0] = total_of(&low_squares, n, 2 * l);
+    window->squares[1] = 2 * total_of(&products, n, h + l);
+    window->squares[2] = total_of(&high_squares, n, 2 * h);
     return (size_t)(next - outside) / 8;
 }
 
@@ -125,7 +131,8 @@ static TARGET struct window64_range find_range(const unsigned char *bytes, size_
 
 const struct window64_kernels llmfp_window64_avx512 = {
     .bits = BITS,
-    .low_bits = LOW_BITS,
+    .step = LOW_BITS,
+    .wide = &llmfp_window64_wide_avx2, /* a machine with AVX-512 has AVX2 */
     .least_unit = -1074,
     .most_unit = 1023 - (52 + LOW_BITS + 1), /* sums with high_magic are finite */
     .range = find_range,

@@ -10,21 +10,14 @@
  *   take_outside(...)  see window_portable.h
  *
  * Exactness. A block has at most BLOCK elements in 2 or 4 sets of LANES lanes, so a lane
- * receives N <= 2^10 of them. An accumulator with a unit u starts at 1.5 2^52 u. While
- * what it receives stays below 2^51 u in all, it is in [2^52 u, 2^53 u), where doubles are
- * the multiples of u: adding q gives q rounded to a multiple h of u, h is the exact
- * difference of the new and the old accumulator, and the rest q - h is exact and at most
- * u / 2. It goes into an accumulator of a finer unit; the last one starts at 0, receives
- * multiples of 1 in all below 2^53, and needs no rounding. In units of r (window.h), and
- * r^2 for squares, which are exact (48 bits):
+ * receives N <= 2^10 of them. Accumulators of units u: see window_accumulators.h. In units
+ * of r (window.h), and r^2 for squares, which are exact (48 bits):
  * - narrow, |x| < 2^42: sums of x are below 2^52. x^2 < 2^84 with u = 2^44:
  *   N (2^84 + u) < 2^51 u, and rests N u / 2 <= 2^53.
  * - wide, |x| < 2^83: x with u = 2^43, N (2^83 + u) < 2^51 u. x^2 < 2^166 with u = 2^126,
  *   N (2^166 + u) < 2^51 u; the rests with 2^85, N (2^125 + u) < 2^51 u; theirs with 2^44,
  *   N (2^84 + u) < 2^51 u; and the last ones, N 2^43 <= 2^53.
  * Any order of the additions gives the same integers.                          */
-#include <string.h>
-
 #include "window.h"
 
 enum {
@@ -43,6 +36,20 @@ _Static_assert(BLOCK / (WIDE_SETS * LANES) <= 1 << 10, "the bound on the element
 _Static_assert(CHUNK % (SETS * LANES) == 0, "a chunk fills whole sets");
 _Static_assert(UPPER_BITS == 85, "the bounds above");
 
+typedef int32_t magnitude;
+typedef vector_i32 patterns;
+#define MOST_MAGNITUDE INT32_MAX
+#define SIGN           INT32_MIN
+enum {
+    CHUNK_BYTES = 4 * CHUNK,
+    VECTORS = CHUNK_BYTES / VECTOR_BYTES,
+    AHEAD_BYTES = AHEAD,
+    N_LANES = SETS
+};
+
+#include "window_accumulators.h"
+#include "window_chunk.h"
+
 struct lanes {
     vector_f64 sum;
     vector_f64 coarse; /* squares; those of the units 2^126, 2^85, 2^44, 1 */
@@ -52,39 +59,6 @@ struct lanes {
     vector_f64 coarse_sum;
 };
 
-static double power_of_two(int exponent)
-{
-    const uint64_t bits = (uint64_t)(exponent + 1023) << 52;
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-/* Where an accumulator starts. */
-static double anchor_of(int unit)
-{
-    return 1.5 * power_of_two(52 + unit);
-}
-
-/* Add to an accumulator; returns the rest. */
-INLINE vector_f64 add_upper_bits(vector_f64 *accumulator, vector_f64 value, vector_f64 one)
-{
-    const vector_f64 s = *accumulator + value;
-    const vector_f64 h = s - *accumulator;
-    *accumulator = s;
-    return multiply_add(-h, one, value);
-}
-
-INLINE vector_f64 square_upper_bits(vector_f64 *accumulator, vector_f64 x)
-{
-    const vector_f64 s = multiply_add(x, x, *accumulator);
-    const vector_f64 h = s - *accumulator;
-    *accumulator = s;
-    return multiply_add(x, x, -h);
-}
-
-/* `one` is 1, unknown to the compiler: many processors add and multiply in different units, and
- * half of these additions are multiplications for them. */
 INLINE void add_wide_vector(struct lanes *lanes, vector_f64 x, vector_f64 one)
 {
     lanes->sum = multiply_add(add_upper_bits(&lanes->coarse_sum, x, one), one, lanes->sum);
@@ -96,26 +70,6 @@ INLINE void add_vector(struct lanes *lanes, vector_f64 x)
 {
     lanes->sum += x;
     lanes->fine += square_upper_bits(&lanes->coarse, x);
-}
-
-INLINE vector_i32 load_vector(const unsigned char *bytes, int i)
-{
-    vector_i32 pattern;
-    memcpy(&pattern, bytes + (size_t)i * sizeof pattern, sizeof pattern);
-    return pattern;
-}
-
-/* What the chunks of a block are held against. */
-struct limits {
-    int32_t first; /* as in struct window */
-    int32_t most;
-};
-
-INLINE vector_i32 load_masked(const unsigned char *bytes, int i, bool is_masked,
-                              struct limits limits)
-{
-    const vector_i32 pattern = load_vector(bytes, i);
-    return is_masked ? pattern & (vector_i32)((pattern & INT32_MAX) >= limits.first) : pattern;
 }
 
 /* One vector of floats, into two sets of accumulators. */
@@ -143,15 +97,14 @@ INLINE void add_chunk(struct lanes *lanes, const unsigned char *bytes, bool is_w
                       struct limits limits)
 {
     if (is_wide) {
-        vector_f64 one = 1.0 - (vector_f64){0};
-        __asm__("" : "+m"(one));
+        const vector_f64 one = hidden_one();
 #pragma GCC unroll 1
-        for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
+        for (int i = 0; i < VECTORS; i++) {
             add_wide_pair(lanes, load_masked(bytes, i, is_masked, limits), one);
         }
     } else {
 #pragma GCC unroll 1
-        for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i += 2) {
+        for (int i = 0; i < VECTORS; i += 2) {
             add_pair(lanes, load_masked(bytes, i, is_masked, limits));
             add_pair(lanes + 2, load_masked(bytes, i + 1, is_masked, limits));
         }
@@ -165,47 +118,11 @@ INLINE bool is_outside(const unsigned char *bytes, struct limits limits)
     const vector_u32 first = (uint32_t)limits.first * 2 - (vector_u32){0};
     const vector_u32 span = (uint32_t)(limits.most - limits.first) * 2 - (vector_u32){0};
     vector_u32 above = span;
-    for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
+    for (int i = 0; i < VECTORS; i++) {
         const vector_u32 pattern = (vector_u32)load_vector(bytes, i);
         above = max_unsigned(above, pattern + pattern - first);
     }
     return is_any((vector_i32)(above ^ span));
-}
-
-/* What a chunk has: bits set where elements are as named. */
-struct chunk_kinds {
-    vector_i32 low;      /* below the window, zeros among them */
-    vector_i32 not_zero; /* of these, others than zeros */
-    vector_i32 beyond;   /* sign bits: above `most` */
-};
-
-/* Zeros are counted: minus their number is added to `zeros`. */
-INLINE struct chunk_kinds find_kinds(const unsigned char *bytes, struct limits limits,
-                                     vector_i32 *zeros)
-{
-    struct chunk_kinds kinds = {{0}, {0}, {0}};
-    for (int i = 0; i < CHUNK * 4 / VECTOR_BYTES; i++) {
-        const vector_i32 magnitude = load_vector(bytes, i) & INT32_MAX;
-        const vector_i32 low = (vector_i32)(magnitude < limits.first);
-        const vector_i32 zero = (vector_i32)(magnitude == 0);
-        kinds.low |= low;
-        kinds.not_zero |= low & ~zero;
-        kinds.beyond |= limits.most - magnitude;
-        *zeros += zero;
-    }
-    kinds.beyond &= INT32_MIN;
-    return kinds;
-}
-
-/* From doubles that are whole multiples of the units to integers. */
-INLINE int64_t total_of(vector_f64 accumulator, double anchor, int unit)
-{
-    const double per_unit = power_of_two(-unit);
-    int64_t total = 0;
-    for (int lane = 0; lane < LANES; lane++) {
-        total += (int64_t)((accumulator[lane] - anchor) * per_unit);
-    }
-    return total;
 }
 
 INLINE void begin_lanes(struct lanes *lanes, int unit, bool is_wide)
@@ -260,83 +177,7 @@ INLINE void copy_lanes(struct lanes *to, const struct lanes *from, bool is_wide)
     }
 }
 
-INLINE void prefetch_ahead(const unsigned char *chunk)
-{
-    for (size_t line = 0; line < (size_t)4 * CHUNK; line += 64) {
-        __builtin_prefetch(chunk + AHEAD + line);
-    }
-}
-
-/* Where a pass through a block has come to. */
-struct pass {
-    const unsigned char *next;
-    const unsigned char *end;
-    unsigned char *outside; /* where the next one goes */
-    struct limits limits;
-};
-
-/* Chunks up to the first one that has elements outside. The accumulators stay in registers:
- * that is why these two are functions of their own. */
-INLINE void add_clean_chunks(struct pass *pass, struct lanes *lanes, bool is_wide)
-{
-    struct lanes own[SETS];
-    copy_lanes(own, lanes, is_wide);
-    const unsigned char *chunk = pass->next;
-    while (chunk < pass->end && !is_outside(chunk, pass->limits)) {
-        prefetch_ahead(chunk);
-        add_chunk(own, chunk, is_wide, false, pass->limits);
-        chunk += (size_t)4 * CHUNK;
-    }
-    pass->next = chunk;
-    copy_lanes(lanes, own, is_wide);
-}
-
-/* Chunks up to the first one that has none below the window, or is beyond: returns false. */
-INLINE bool add_mixed_chunks(struct pass *pass, struct lanes *lanes, uint64_t *n_zeros,
-                             bool is_wide)
-{
-    struct lanes own[SETS];
-    copy_lanes(own, lanes, is_wide);
-    vector_i32 zeros = {0};
-    bool is_mixed = true;
-    while (is_mixed && pass->next < pass->end) {
-        const struct chunk_kinds kinds = find_kinds(pass->next, pass->limits, &zeros);
-        if (is_any(kinds.beyond)) {
-            return false;
-        }
-        prefetch_ahead(pass->next);
-        is_mixed = is_any(kinds.low);
-        add_chunk(own, pass->next, is_wide, true, pass->limits);
-        if (is_any(kinds.not_zero)) {
-            pass->outside += 4 * take_outside(pass->next, pass->limits.first, pass->outside);
-        }
-        pass->next += (size_t)4 * CHUNK;
-    }
-    for (int lane = 0; lane < VECTOR_BYTES / 4; lane++) {
-        *n_zeros += (uint64_t)-zeros[lane];
-    }
-    copy_lanes(lanes, own, is_wide);
-    return true;
-}
-
-#define OF_ITS_OWN static __attribute__((noinline)) TARGET
-
-OF_ITS_OWN void add_clean_narrow(struct pass *pass, struct lanes *lanes)
-{
-    add_clean_chunks(pass, lanes, false);
-}
-OF_ITS_OWN void add_clean_wide(struct pass *pass, struct lanes *lanes)
-{
-    add_clean_chunks(pass, lanes, true);
-}
-OF_ITS_OWN bool add_mixed_narrow(struct pass *pass, struct lanes *lanes, uint64_t *n_zeros)
-{
-    return add_mixed_chunks(pass, lanes, n_zeros, false);
-}
-OF_ITS_OWN bool add_mixed_wide(struct pass *pass, struct lanes *lanes, uint64_t *n_zeros)
-{
-    return add_mixed_chunks(pass, lanes, n_zeros, true);
-}
+#include "window_pass.h"
 
 INLINE size_t add_block(struct window *window, const unsigned char *bytes, size_t n,
                         unsigned char *outside, bool is_wide)
@@ -349,19 +190,9 @@ INLINE size_t add_block(struct window *window, const unsigned char *bytes, size_
     window->sum = 0;
     window->squares = 0;
     window->high_squares = 0;
-    while (pass.next < pass.end) {
-        if (is_wide) {
-            add_clean_wide(&pass, lanes);
-        } else {
-            add_clean_narrow(&pass, lanes);
-        }
-        if (!(is_wide ? add_mixed_wide(&pass, lanes, &window->zeros)
-                      : add_mixed_narrow(&pass, lanes, &window->zeros))) {
-            return BEYOND;
-        }
-    }
+    const size_t n_outside = pass_through(&pass, lanes, &window->zeros, is_wide);
     collect_lanes(window, lanes, is_wide);
-    return (size_t)(pass.outside - outside) / 4;
+    return n_outside;
 }
 
 static TARGET size_t add_window(struct window *window, const unsigned char *bytes, size_t n,

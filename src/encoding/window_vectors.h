@@ -5,6 +5,7 @@
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
 typedef int32_t vector_i32 __attribute__((vector_size(VECTOR_BYTES)));
+typedef int64_t vector_i64 __attribute__((vector_size(VECTOR_BYTES)));
 typedef uint32_t vector_u32 __attribute__((vector_size(VECTOR_BYTES)));
 typedef int32_t half_i32 __attribute__((vector_size(VECTOR_BYTES / 2)));
 typedef float half_f32 __attribute__((vector_size(VECTOR_BYTES / 2)));
