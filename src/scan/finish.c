@@ -22,9 +22,9 @@ struct finishing {
     int64_t *extreme;                 /* owned */
     size_t first_cell;                /* of those that this rank owns: */
     size_t n_cells;
-    int64_t *owned_additive; /* summed over all ranks; owned */
-    int64_t *owned_extreme;  /* owned */
-    MPI_Request *requests;   /* owned; the sums that are under way */
+    int64_t *owned_additive;                    /* summed over all ranks; owned */
+    int64_t *owned_extreme;                     /* owned */
+    MPI_Request requests[2 * LLMFP_BATCH_MOST]; /* the sums that are under way */
     int n_requests;
 };
 
@@ -43,7 +43,6 @@ void finish_forget(struct finishing *finishing)
     free(finishing->extreme);
     free(finishing->owned_additive);
     free(finishing->owned_extreme);
-    free(finishing->requests);
     *finishing = (struct finishing){0};
 }
 
@@ -169,11 +168,7 @@ static enum llmfp_status make_room(struct finishing *finishing, const struct llm
     finishing->n_cells = share.n_cells;
     finishing->owned_additive = malloc((share.n_additive + 1) * sizeof(int64_t));
     finishing->owned_extreme = malloc((share.n_cells * LLMFP_N_EXTREMES + 1) * sizeof(int64_t));
-    finishing->requests =
-        malloc(2 * ((size_t)n_ranks < finishing->n ? (size_t)n_ranks : finishing->n) *
-               sizeof *finishing->requests);
-    return finishing->owned_additive == NULL || finishing->owned_extreme == NULL ||
-                   finishing->requests == NULL
+    return finishing->owned_additive == NULL || finishing->owned_extreme == NULL
                ? llmfp_fail_memory(error, share.n_additive * sizeof(int64_t), "the reduction")
                : LLMFP_OK;
 }

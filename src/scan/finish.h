@@ -20,13 +20,11 @@ void finish_free(struct finishing *finishing);
  * are moved, and what is needed of the batch is copied: all three may be cleared.
  *   split  which part of a scan this is
  * Errors, the same on every rank: LLMFP_FATAL; then no batch is under way.           */
-enum llmfp_status finish_begin(struct finishing *finishing,
-                               const struct llmfp_communicator *communicator,
-                               const struct llmfp_split *split, const struct llmfp_batch *batch,
-                               struct llmfp_plan *plan, struct stream *stream,
-                               const struct llmfp_scan_entry *entries,
-                               struct llmfp_scan_timings *timings,
-                               struct llmfp_error *error) LLMFP_MUST_CHECK;
+enum llmfp_status
+finish_begin(struct finishing *finishing, const struct llmfp_communicator *communicator,
+             const struct llmfp_split *split, const struct llmfp_batch *batch,
+             struct llmfp_plan *plan, struct stream *stream, const struct llmfp_scan_entry *entries,
+             struct llmfp_scan_timings *timings, struct llmfp_error *error) LLMFP_MUST_CHECK;
 
 /* Collective. Wait for the sums of the batch under way, make the records where they are, and
  * begin to append all of them to rank 0's journal. On rank 0 the entries get their places;

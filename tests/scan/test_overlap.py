@@ -1,5 +1,5 @@
 """Records are written while the next checkpoints are scanned: with a journal that is slow to sync
-(LLMFP_SCAN_FAULTS), a scan takes less than its phases together, and hardly longer than without.
+(LLMFP_SCAN_FAULTS), a scan takes less than its phases together.
 """
 import os
 import re
@@ -17,6 +17,9 @@ MODELS = GROUPS * 64  # so many are scanned at a time
 OPEN_SECONDS = 0.004  # that each of them takes, at least, to be looked at and again to be read
 SYNC_SECONDS = 0.4  # that the records of a group take, and less than the next one's scan
 SLOWLY = f"open:{int(OPEN_SECONDS * 1e6)},fdatasync:{int(SYNC_SECONDS * 1e6)}"
+
+# Without waiting, which is for what is counted elsewhere.
+PHASES = ("locate", "headers", "plan", "stream", "reduce", "journal", "write")
 
 
 def seconds(done, phase):
@@ -49,22 +52,25 @@ class Overlap(program.ScanCase):
             results.equal(self, self.path("after.h5"), self.path("beside.h5"), ())
             for done in (beside, after):
                 self.check(seconds(done, "journal") >= GROUPS * SYNC_SECONDS, done.tell())
-            phases = sum(seconds(beside, phase) for phase in (
-                "locate", "headers", "plan", "stream", "wait", "reduce", "journal", "write"))
-            took = [seconds(done, "total") for done in (beside, after)]
-            print(f"{ranks or 1} ranks: {took[0]:.2f} s, phases together {phases:.2f} s; without a "
-                  f"thread {took[1]:.2f} s", flush=True)
-            # The last group has nothing beside it; a quarter is for other work on the machine.
-            gain = 0.75 * (GROUPS - 1) * SYNC_SECONDS
-            self.check(took[0] < took[1] - gain, f"{took}\n{beside.tell()}\n{after.tell()}")
-            self.check(took[0] < phases - gain, f"{phases}\n{beside.tell()}")
+            if ranks is None:
+                self.hides_all_but_the_last(beside, after)
             for name in ("beside.h5", "after.h5"):
                 os.remove(self.path(name))
 
+    def hides_all_but_the_last(self, beside, after):
+        """Within each run, so that other work on the machine cannot mislead: what the phases take
+        together, more than all of it, is what was done at the same time."""
+        hidden = [sum(seconds(done, phase) for phase in PHASES) - seconds(done, "total")
+                  for done in (beside, after)]
+        print(f"hidden behind the scan: {hidden[0]:.2f} s; without a thread {hidden[1]:.2f} s",
+              flush=True)
+        self.check(hidden[0] > 0.9 * (GROUPS - 1) * SYNC_SECONDS, beside.tell())
+        self.check(hidden[1] <= 0.02, after.tell())
+
     def test_a_journal_that_fails(self):
-        """Each sync but the first two, which make the journal: the same end and the same
-        sentence, with and without the thread."""
-        for number in range(3, 3 + GROUPS):
+        """The first and the last sync behind those two that make the journal: the same end and
+        the same sentence, with and without the thread."""
+        for number in (3, 2 + GROUPS):
             said = set()
             for thread in ("", "pthread_create:0:1+"):
                 fault = f"fdatasync:0:{number}"
