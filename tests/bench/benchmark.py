@@ -2,6 +2,7 @@
 
     benchmark.py --scan LLMFP-SCAN --tools FOLDER [--size 2G] [--json FILE] [--folder DIR]
                  [--runs 5] [--encodings BF16,F32,...] [--launcher "mpirun --oversubscribe"]
+                 [--inputs]
 
 Makes checkpoints (data.py), one per encoding, in DIR, and times:
   raw      N processes that read the same bytes with pread and do nothing else
@@ -15,6 +16,7 @@ Makes checkpoints (data.py), one per encoding, in DIR, and times:
            on one rank, beside that of a program that sums their elements as doubles, rounded
            at every step (BF16, F16, F32)
   start    a scan of a tiny checkpoint on 4 ranks, beside a program that starts and ends MPI
+With --inputs only values that are hard on kernels, beside Gaussian ones (values.py), floats only.
 Each figure is the best of RUNS, and what is compared takes turns: other programs may share the
 machine. GB/s are powers of 1000. Progress goes to standard error, tables for README.md to standard
 output. Needs numpy. Nothing here is a test; scan.benchmark tests that it runs.
@@ -32,6 +34,7 @@ import time
 import numpy as np
 
 import data
+import inputs
 
 RANKS = (1, 2)
 COPIES = 8  # of a checkpoint, where MPI's start is not to count for much
@@ -70,6 +73,7 @@ class Bench:
         self.options = options
         self.rows = []
         self.processor = {}
+        self.width = 26 if options.inputs else 16
         self.env = dict(os.environ, OMPI_ALLOW_RUN_AS_ROOT="1",
                         OMPI_ALLOW_RUN_AS_ROOT_CONFIRM="1")
         self.isas = [isa for isa in ISAS if self.supports(isa)]
@@ -123,13 +127,15 @@ class Bench:
 
     # ---- results ----
 
-    def add(self, what, encoding, ranks, size, seconds, raw=None):
+    def add(self, what, encoding, ranks, size, seconds, raw=None, extra=None):
         rate = size / max(seconds, 1e-6) / 1e9
-        row = {"what": what, "encoding": encoding, "ranks": ranks, "GB/s": round(rate, 4)}
+        row = {"what": what, "encoding": encoding, "ranks": ranks, "GB/s": round(rate, 4),
+               **(extra or {})}
         if raw:
             row["of raw"] = round(raw / max(seconds, 1e-6), 4)
         self.rows.append(row)
-        print(f"{what:<16} {encoding:<10} {ranks:>5} {rate:>9.2f} {row.get('of raw', ''):>7}",
+        share = row.get("of raw", row.get("of Gaussian", ""))
+        print(f"{what:<{self.width}} {encoding:<10} {ranks:>5} {rate:>9.2f} {share:>7}",
               file=sys.stderr, flush=True)
 
     def rate(self, what, encoding, ranks=1):
@@ -250,8 +256,23 @@ class Bench:
     # ---- all of it ----
 
     def run(self):
-        print(f"{'what':<16} {'encoding':<10} {'ranks':>5} {'GB/s':>9} {'of raw':>7}",
+        share = "of Gaussian" if self.options.inputs else "of raw"
+        print(f"{'what':<{self.width}} {'encoding':<10} {'ranks':>5} {'GB/s':>9} {share:>7}",
               file=sys.stderr)
+        start = {}
+        if self.options.inputs:
+            for encoding in filter(data.FLOATS.__contains__, self.options.encodings):
+                inputs.measure(self, encoding)
+        else:
+            start = self.usual()
+        self.print_tables(start)
+        if self.options.json:
+            with open(self.options.json, "w", encoding="utf-8") as file:
+                json.dump({"rows": self.rows, "processor": self.processor, "start": start,
+                           "size": self.options.size, "machine": machine()}, file, indent=1)
+
+    def usual(self):
+        """All but bad inputs; returns what start() found."""
         for encoding in self.options.encodings:
             checkpoint = data.make(self.options.folder, encoding, self.options.size)
             self.warm(encoding, checkpoint)
@@ -263,20 +284,16 @@ class Bench:
                 self.torch(encoding, checkpoint)
             if encoding == "BF16":
                 self.cold(encoding, checkpoint)
-        start = self.start()
-        self.print_tables(start)
-        if self.options.json:
-            with open(self.options.json, "w", encoding="utf-8") as file:
-                json.dump({"rows": self.rows, "processor": self.processor, "start": start,
-                           "size": self.options.size,
-                           "machine": machine()}, file, indent=1)
+        return self.start()
 
     def print_tables(self, start):
         def table(head, rows):
+            rows = [row for row in rows if any(row[1:])]
+            if not rows:
+                return
             print("| " + " | ".join(head) + " |\n" + "|---" * len(head) + "|")
             for row in rows:
-                if any(row[1:]):
-                    print("| " + " | ".join(row) + " |")
+                print("| " + " | ".join(row) + " |")
             print()
 
         encodings = self.options.encodings
@@ -299,6 +316,7 @@ class Bench:
               [[e, f"{row['GiB']:.3g}"] + [f"{row[what]:.2f}" for what in
                                            ("mmap", "pread", "scan", "ratio")]
                for e, row in self.processor.items()])
+        table(inputs.head(self), inputs.rows(self))
         print("; ".join(f"{what}: {seconds}" for what, seconds in start.items()))
 
 
@@ -322,6 +340,7 @@ def main():
     parser.add_argument("--json")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--encodings", type=lambda text: text.split(","), default=data.ENCODINGS)
+    parser.add_argument("--inputs", action="store_true")
     parser.add_argument("--launcher", type=shlex.split, default="mpirun --oversubscribe")
     options = parser.parse_args()
     unknown = set(options.encodings) - set(data.ENCODINGS)

@@ -1,8 +1,9 @@
 """Checkpoints of any size for the benchmark, made quickly: one tensor of each layer at random,
 the same for all layers.
 
-make(folder, encoding, size) -> Checkpoint. Floats are normal with a standard deviation of 0.02;
-codes of block formats are evenly spread, their scales as quantisers make them.
+make(folder, encoding, size) -> Checkpoint. Floats are normal with a standard deviation of 0.02, or
+of another kind (values.py); codes of block formats are evenly spread, their scales as quantisers
+make them.
 """
 import json
 import os
@@ -16,9 +17,15 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import gguf_file as gguf  # noqa: E402
 
+import values as values_of  # noqa: E402
+
 COLUMNS = 4096
 MOST_ROWS = 4096
+FLOAT8 = ("F8_E4M3", "F8_E5M2")
 FLOATS = {"BF16": 2, "F16": 2, "F32": 4, "F64": 8, "F8_E4M3": 1, "F8_E5M2": 1}
+# Exponents of the least subnormal and normal number, and of the largest power of two.
+RANGES = {"BF16": (-133, -126, 127), "F16": (-24, -14, 15), "F32": (-149, -126, 127),
+          "F64": (-1074, -1022, 1023), "F8_E4M3": (-9, -6, 8), "F8_E5M2": (-16, -14, 15)}
 GGUF = ("Q8_0", "Q4_K")
 
 
@@ -36,12 +43,14 @@ def encode(name, values):
         return (values.astype(np.float32).view(np.uint32) >> 16).astype(np.uint16)
     if name in ("F16", "F32", "F64"):
         return values.astype({"F16": "<f2", "F32": "<f4", "F64": "<f8"}[name])
-    half = (values * 32).astype(np.float16).view(np.uint16)
+    half = np.clip(values, -65504, 65504).astype(np.float16).view(np.uint16)
     if name == "F8_E5M2":
         return (half >> 8).astype(np.uint8)
     sign = (half >> 8) & 0x80
-    exponent = np.clip(((half >> 10) & 31).astype(int) - 8, 0, 14)
-    return (sign | exponent << 3 | ((half >> 7) & 7)).astype(np.uint8)
+    exponent = np.clip(((half >> 10) & 31).astype(int) - 8, 1, 15)
+    normal = np.minimum(exponent << 3 | ((half >> 7) & 7), 0x7E)  # 0x7F is NaN
+    subnormal = np.minimum(np.abs(values) * 512, 8).astype(int)
+    return (sign | np.where(subnormal < 8, subnormal, normal)).astype(np.uint8)
 
 
 def scales(rng, shape, dtype="<f2"):
@@ -50,9 +59,12 @@ def scales(rng, shape, dtype="<f2"):
 
 # Each: (rng, rows) -> (settings of config.json, [(name in the layer, dtype, shape, array)]).
 
-def float_layer(name):
+def float_layer(name, kind=values_of.GAUSSIAN):
+    """FP8 is made from values that are scaled to its range, as quantisers do."""
+    scale = 1 if name not in FLOAT8 or kind in values_of.SPREAD else 32
+
     def layer(rng, rows):
-        values = rng.standard_normal(rows * COLUMNS) * 0.02
+        values = scale * values_of.make(kind, rng, rows * COLUMNS, RANGES[name])
         return {}, [("mlp.up_proj.weight", name, (rows, COLUMNS), encode(name, values))]
     return layer
 
@@ -62,7 +74,7 @@ def codes(rng, *shape):
 
 
 def float8_layer(rng, rows):
-    weight = encode("F8_E4M3", rng.standard_normal(rows * COLUMNS) * 0.6)
+    weight = encode("F8_E4M3", rng.standard_normal(rows * COLUMNS) * 20)
     shape = (rows // 128, COLUMNS // 128)
     return {"quant_method": "fp8", "fmt": "e4m3", "weight_block_size": [128, 128]}, [
         ("mlp.up_proj.weight", "F8_E4M3", (rows, COLUMNS), weight),
@@ -180,10 +192,12 @@ def config(settings, rows, n_layers):
             **({"quantization_config": settings} if settings else {})}
 
 
-def make(folder, encoding, size):
-    """A checkpoint of about `size` bytes; one that is there already is used again."""
+def make(folder, encoding, size, kind=values_of.GAUSSIAN):
+    """A checkpoint of about `size` bytes; one that is there already is used again. Floats may be of
+    another kind."""
     rng = np.random.default_rng(7)
-    folder = os.path.join(folder, encoding.replace(" ", "-"))
+    name = encoding if kind == values_of.GAUSSIAN else f"{encoding} {kind}"
+    folder = os.path.join(folder, name.replace(" ", "-"))
     file = os.path.join(folder, "model." + ("gguf" if encoding in GGUF else "safetensors"))
     note = os.path.join(folder, "made.json")
     wanted = {"encoding": encoding, "size": size}
@@ -202,7 +216,8 @@ def make(folder, encoding, size):
         n_layers = max(1, size // blocks.nbytes)
         start = write_gguf(file, encoding, rows, blocks, n_layers)
     else:
-        settings, tensors = LAYERS[encoding](rng, rows)
+        layer = LAYERS[encoding] if kind == values_of.GAUSSIAN else float_layer(encoding, kind)
+        settings, tensors = layer(rng, rows)
         n_layers = max(1, size // sum(item[3].nbytes for item in tensors))
         start = write_safetensors(file, tensors, n_layers)
         if encoding not in FLOATS:
