@@ -65,6 +65,7 @@ extern const struct window_kernels llmfp_window_wide_portable;
 extern const struct window_kernels llmfp_window_avx2;
 extern const struct window_kernels llmfp_window_wide_avx2;
 extern const struct window_kernels llmfp_window_avx512;
+extern const struct window_kernels llmfp_window_wide_avx512;
 #elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 extern const struct window_kernels llmfp_window_neon;
 extern const struct window_kernels llmfp_window_wide_neon;

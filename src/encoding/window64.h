@@ -55,6 +55,7 @@ struct window64_kernels {
 extern const struct window64_kernels llmfp_window64_avx2;
 extern const struct window64_kernels llmfp_window64_wide_avx2;
 extern const struct window64_kernels llmfp_window64_avx512;
+extern const struct window64_kernels llmfp_window64_wide_avx512;
 #elif defined(__aarch64__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 extern const struct window64_kernels llmfp_window64_neon;
 extern const struct window64_kernels llmfp_window64_wide_neon;

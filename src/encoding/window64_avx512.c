@@ -132,7 +132,7 @@ static TARGET struct window64_range find_range(const unsigned char *bytes, size_
 const struct window64_kernels llmfp_window64_avx512 = {
     .bits = BITS,
     .step = LOW_BITS,
-    .wide = &llmfp_window64_wide_avx2, /* a machine with AVX-512 has AVX2 */
+    .wide = &llmfp_window64_wide_avx512,
     .least_unit = -1074,
     .most_unit = 1023 - (52 + LOW_BITS + 1), /* sums with high_magic are finite */
     .range = find_range,

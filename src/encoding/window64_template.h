@@ -1,4 +1,4 @@
-/* window64_template.h - the kernels on doubles for vectors of VECTOR_BYTES bytes (16 or 32), one
+/* window64_template.h - the kernels on doubles for vectors of VECTOR_BYTES bytes (16 to 64), one
  * for windows of 16 binades and a wide one for 70; included by the file of each instruction
  * set, which defines
  *   TARGET   attribute of every function
@@ -197,8 +197,8 @@ INLINE size_t add_block(struct window64 *window, const unsigned char *bytes, siz
     return n_outside;
 }
 
-static TARGET size_t add_window64(struct window64 *window, const unsigned char *bytes, size_t n,
-                                  unsigned char *outside)
+static TARGET __attribute__((unused)) size_t
+add_window64(struct window64 *window, const unsigned char *bytes, size_t n, unsigned char *outside)
 {
     return add_block(window, bytes, n, outside, false);
 }

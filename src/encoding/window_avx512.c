@@ -163,7 +163,7 @@ static TARGET struct window_range find_range(const unsigned char *bytes, size_t 
 
 const struct window_kernels llmfp_window_avx512 = {
     .bits = BITS,
-    .wide = &llmfp_window_wide_avx2, /* a machine with AVX-512 has AVX2 */
+    .wide = &llmfp_window_wide_avx512,
     .range = find_range,
     .add = add_window,
 };

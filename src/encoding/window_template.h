@@ -2,7 +2,7 @@
  * windows of 19 binades and a wide one for 60; included once by the file of each
  * instruction set, which defines
  *   TARGET             attribute of every function
- *   VECTOR_BYTES       16 or 32
+ *   VECTOR_BYTES       16, 32 or 64
  *   max_signed(a, b), max_unsigned(a, b)   on vectors of 32-bit integers
  *   is_any(a)          true where any bit of a vector is set
  *   multiply_add(a, b, c)   a b + c on vectors of doubles, rounded once or twice
@@ -195,8 +195,8 @@ INLINE size_t add_block(struct window *window, const unsigned char *bytes, size_
     return n_outside;
 }
 
-static TARGET size_t add_window(struct window *window, const unsigned char *bytes, size_t n,
-                                unsigned char *outside)
+static TARGET __attribute__((unused)) size_t
+add_window(struct window *window, const unsigned char *bytes, size_t n, unsigned char *outside)
 {
     return add_block(window, bytes, n, outside, false);
 }
