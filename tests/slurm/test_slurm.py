@@ -2,11 +2,13 @@
 continued in every way that SLURM has, and arrays with their merge. Each result is held against
 one undisturbed scan, in every dataset.
 
-The checkpoints hold little, but the large one has holes that take long to read in small chunks.
+The checkpoints hold little, but the large one has holes. Where a scan is to last, its disk is a slow
+one (LLMFP_SCAN_FAULTS, with a delay at each read): it takes as long on fast machines as on slow ones.
 """
 import json
 import os
 import re
+import shlex
 import struct
 import sys
 import time
@@ -23,9 +25,8 @@ import shapes  # noqa: E402
 
 JOBS = os.path.join(harness.ROOT, "jobs")
 PATIENCE_S = 240
-# Small chunks and the slow kernel: seconds instead of terabytes.
-SLOWLY = {"LLMFP_ISA": "portable", "LLMFP_SAVE_SECONDS": "0.5"}
-SLOW_OPTIONS = "--chunk=4K --io=pread --progress=none --timings"
+CHUNK = 64 << 10
+OPTIONS = "--chunk=64K --io=pread --progress=none --timings"
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "NODE_FAIL", "DEADLINE")
 
 
@@ -50,7 +51,8 @@ def write_holes(folder, n_bytes):
 
 
 class Jobs(harness.Case):
-    hole_bytes = 3 << 30
+    hole_bytes = 512 << 20
+    rank_seconds = 0  # what reading the large checkpoint takes at least, all ranks together
 
     @classmethod
     def setUpClass(cls):
@@ -82,11 +84,24 @@ class Jobs(harness.Case):
         for number in self.jobs:
             self.cluster.run("scancel", number, check=False)
 
+    def slow_program(self):
+        """In it each read takes longer by the large checkpoint's share of rank_seconds."""
+        faulty = os.environ.get("LLMFP_SCAN_FAULTS")
+        self.check(faulty and os.path.exists(faulty),
+                   "LLMFP_SCAN_FAULTS names no program: configure with -DLLMFP_FAULTS=ON")
+        microseconds = round(1e6 * self.rank_seconds * CHUNK / self.hole_bytes)
+        path = self.write("slow-scan", f"""#!/bin/sh
+LLMFP_FAULT_DELAY=pread:{microseconds} exec {shlex.quote(faulty)} "$@"
+""")
+        os.chmod(path, 0o755)
+        return path
+
     def submit(self, script, *options, **variables):
         """From a folder that is neither the script's nor the data's; the job's number."""
         env = {"MANIFEST": self.path("manifest.txt"), "OUTPUT": self.path("out.h5"),
-               "LLMFP_SCAN": program.scanner(), "LLMFP_OPTIONS": SLOW_OPTIONS,
-               "SAVE_SECONDS": "20", **SLOWLY, **variables}
+               "LLMFP_SCAN": self.slow_program() if self.rank_seconds else program.scanner(),
+               "LLMFP_OPTIONS": OPTIONS, "SAVE_SECONDS": "20", "LLMFP_SAVE_SECONDS": "0.5",
+               **variables}
         words = self.cluster.run("sbatch", "--parsable", *options, os.path.join(JOBS, script),
                                  env=env, cwd=self.path("elsewhere"))
         self.jobs.append(words.strip())
@@ -200,6 +215,8 @@ exec {program.scanner()} "$@"
 
 
 class Disturbed(Jobs):
+    rank_seconds = 60
+
     def test_requeue(self):
         for launcher in ("srun", "mpirun"):
             number = self.submit("scan.sbatch", "--nodes=3", LAUNCHER=launcher, EXISTING="overwrite")
@@ -265,14 +282,24 @@ class Disturbed(Jobs):
 
 
 class TimeLimit(Jobs):
-    hole_bytes = int(os.environ.get("LLMFP_TEST_HOLE_BYTES", str(40 << 30)))
+    """Three ranks take at least 100 s."""
+    rank_seconds = 300
 
-    def test_one_minute(self):
-        number = self.submit("scan.sbatch", "--nodes=3", "--ntasks-per-node=1", "--time=1")
+    def one_minute(self, *options, **variables):
+        number = self.submit("scan.sbatch", "--nodes=3", "--ntasks-per-node=1", "--time=1", *options,
+                             **variables)
         job = self.wait_for_end(number, 3 * PATIENCE_S)
         self.check(int(job["Restarts"]) >= 1, f"it was done within a minute\n{self.log()}")
+        self.check("interrupted; progress is saved" in self.log(), self.log())
         self.compare(job)
         self.went_on()
+
+    def test_one_minute(self):
+        self.one_minute()
+
+    def test_without_a_signal_of_slurm(self):
+        """The job's own clock is enough: SLURM sends one that means nothing."""
+        self.one_minute("--signal=B:CONT@1", LAUNCHER="mpirun")
 
 
 def can_start():
