@@ -131,12 +131,21 @@ static void print_pairs(const struct summary_content *content, const char *const
                   "not exclude\ndescent (layers may have been added, removed or reordered).\n");
 }
 
-static enum llmfp_status print_text(const struct summary_content *content,
+/* Curves of a part lack what the other parts hold: nothing can be compared yet. */
+static enum llmfp_status print_text(const struct options *options,
+                                    const struct summary_content *content,
                                     const char *const *labels, FILE *out, struct llmfp_error *error)
 {
     const enum llmfp_status status = print_models(content, out, error);
     if (status == LLMFP_OK) {
-        print_pairs(content, labels, out);
+        if (options->part[1] > 0) {
+            (void)fprintf(out,
+                          "\nThis is part %" PRIu32 " of %" PRIu32 " of a scan. Merge all parts "
+                          "(--merge) to compare the models.\n",
+                          options->part[0], options->part[1]);
+        } else {
+            print_pairs(content, labels, out);
+        }
         (void)fprintf(out, "Results: %s\n", content->output);
     }
     return status;
@@ -246,8 +255,9 @@ enum llmfp_status summary_print(const struct options *options,
         status = read_labels(content, labels, &arena, error);
     }
     if (status == LLMFP_OK) {
-        status = options->summary == OPTIONS_SUMMARY_JSON ? print_json(content, labels, out, error)
-                                                          : print_text(content, labels, out, error);
+        status = options->summary == OPTIONS_SUMMARY_JSON
+                     ? print_json(content, labels, out, error)
+                     : print_text(options, content, labels, out, error);
     }
     if (status == LLMFP_OK && (fflush(out) != 0 || ferror(out) != 0)) {
         status = llmfp_fail(error, LLMFP_FATAL,

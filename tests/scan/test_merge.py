@@ -147,6 +147,12 @@ class Parts(MergeCase):
                 self.merge(list(reversed(files)), "--overwrite", ranks=ranks)
                 self.same(whole, self.path("all.h5"))
 
+    def test_summary_of_a_part(self):
+        """It compares nothing, and does not say that there is nothing to compare."""
+        _, done = self.scan(self.MANIFEST, "--part=2/3")
+        self.check("This is part 2 of 3 of a scan. Merge all parts" in done.out
+                   and "pairs" not in done.out and "No two models" not in done.out, done.tell())
+
     def test_one_large_checkpoint(self):
         """Slices of one checkpoint, with roles left out, beside whole files."""
         whole = self.scan_to("whole.h5", "model-1\nmodel-3\nmodel-0\n", "--roles=attn.*,norm.*")
