@@ -37,9 +37,11 @@ def up(values, low, high):
 def horizontal_grid(ticks, low, high):
     parts = []
     for tick in ticks:
-        y = float(up(tick, low, high))
+        y, label = float(up(tick, low, high)), text.whole(tick)
+        # Letters are larger on phones.
+        squeezed = f' textLength="{LEFT - 7}" lengthAdjust="spacingAndGlyphs"' if len(label) >= 6 else ""
         parts.append(f'<path class="grid" d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}"/><text x="{LEFT - 5}" '
-                     f'y="{y + 4:.1f}" text-anchor="end">{text.whole(tick)}</text>')
+                     f'y="{y + 4:.1f}" text-anchor="end"{squeezed}>{label}</text>')
     return "".join(parts)
 
 

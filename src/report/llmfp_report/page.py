@@ -218,7 +218,7 @@ def one_role(report, role):
     drawn = [(model, values) for model, values in found if model in report.places]
     notes = [f"{text.plural(len(found) + undefined, 'model')} with this role"]
     if undefined:
-        notes.append(f"{text.whole(undefined)} without a normalised curve (constant, or a value not finite)")
+        notes.append(f"{text.whole(undefined)} without a normalised curve (one layer, constant, or a value not finite)")
     caption = f"<strong>{role}</strong> \u00b7 {'; '.join(notes)}<output class=\"value\"></output>"
     if not drawn:
         return f'<figure class="empty"><figcaption>{caption}: nothing to draw.</figcaption></figure>'
@@ -240,7 +240,7 @@ def model_section(report):
         state = text.inline(texts["status"][i])
         if texts["status"][i] != "ok":
             state = f'<strong>{state}</strong>: {text.inline(texts["message"][i], 500)}'
-        rows.append([(str(i + 1), i + 1), (text.inline(results.models[i]), None), (text.inline(texts["architecture"][i], 80), None),
+        rows.append([(str(i + 1), i + 1), (text.inline(results.models[i], 100), None), (text.inline(texts["architecture"][i], 80), None),
                      count_cell(numbers["n_layers"][i]), count_cell(numbers["parameters"][i]),
                      (text.size(numbers["bytes"][i]), int(numbers["bytes"][i])),
                      (text.size(numbers["unmapped_bytes"][i]), int(numbers["unmapped_bytes"][i])),

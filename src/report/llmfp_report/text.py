@@ -14,6 +14,8 @@ HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 def visible(text, longest=LONGEST):
     """`text` with invisible characters spelled out, and its middle left out when it is long."""
+    if text.isspace():  # or nobody would see it
+        return "".join(f"\\u{{{ord(character):x}}}" for character in shorten(text, longest // 8))
     spelled = "".join(spell(character) for character in shorten(text, longest))
     return shorten(spelled, longest)
 
