@@ -209,7 +209,8 @@ static const char *const kv_keys[] = {
     "num_key_value_heads", "num_kv_heads",           "n_head_kv", "n_kv_heads",
     "num_query_groups",    "attn_config.kv_n_heads", NULL};
 static const char *const group_keys[] = {"multi_query_group_num", NULL};
-static const char *const head_size_keys[] = {"head_dim", "kv_channels", "d_kv", NULL};
+static const char *const head_size_keys[] = {"head_dim", "kv_channels", "d_kv",
+                                             "hidden_size_per_head", NULL};
 static const char *const feed_forward_keys[] = {
     "intermediate_size", "ffn_hidden_size", "ffn_dim", "d_ff", "n_inner", "hidden_dim", NULL};
 static const char *const expert_keys[] = {"num_local_experts",

@@ -23,7 +23,7 @@ static const struct llmfp_defaults table[] = {
     {.models = "hf_olmo", .rule = KV_OLMO},
     {.models = "phi3 phi3_v phi4mm phi4_multimodal phi phi-msft mixformer-sequential internlm2 "
                "hunyuan molmo "
-               "bailing_moe cogvlm",
+               "bailing_moe bailing_moe_v2 cogvlm telechat telechat2 codeshell",
      .kv_heads = KV_AS_QUERY},
     {.models = "gpt_neo opt modernbert bert roberta electra camembert xlm-roberta distilbert "
                "nomic_bert t5 mt5 umt5",

@@ -27,6 +27,16 @@ static const struct llmfp_rule bert_rules[] = {
     RULE_IF("mlp.gated_layers", ROLE_OTHER, .layout = &llmfp_half_gate_up),
     RULE_IF("mlp.up_gated_layer", ROLE_OTHER, .layout = &llmfp_half_up_gate),
     RULE("mlp.wo", MLP_DOWN),
+    RULE("mlp.layernorm", NORM_MLP_POST),
+    RULE("attention.self.layer_norm_q", ATTN_Q_NORM),
+    RULE("attention.self.layer_norm_k", ATTN_K_NORM),
+    /* gte ("new"): up stands before gate */
+    RULE_IF("attention.qkv_proj", ATTN_QKV, .models = "new", .layout = &llmfp_cat_thirds),
+    RULE_IF("attention.o_proj", ATTN_O, .models = "new"),
+    RULE_IF("attn_ln", NORM_ATTN_POST, .models = "new"),
+    RULE_IF("mlp_ln", NORM_MLP_POST, .models = "new"),
+    RULE_IF("mlp.up_gate_proj", ROLE_OTHER, .models = "new", .layout = &llmfp_half_up_gate),
+    RULE_IF("mlp.down_proj", MLP_DOWN, .models = "new"),
 };
 
 const struct llmfp_rules llmfp_rules_bert = RULES(bert_rules);
@@ -47,6 +57,9 @@ const struct llmfp_rules llmfp_rules_distilbert = RULES(distilbert_rules);
 static const struct llmfp_rule packed_bert_rules[] = {
     RULE_IF("attn.Wqkv", ATTN_QKV, .layout = &llmfp_cat_thirds),
     RULE_IF("mixer.Wqkv", ATTN_QKV, .layout = &llmfp_cat_thirds),
+    RULE("attn.q_proj", ATTN_Q), /* modernbert's decoder */
+    RULE("attn.k_proj", ATTN_K),
+    RULE("attn.v_proj", ATTN_V),
     RULE("attn.Wo", ATTN_O),
     RULE("attn.out_proj", ATTN_O),
     RULE("mixer.out_proj", ATTN_O),

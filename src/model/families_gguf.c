@@ -8,10 +8,11 @@
 #define DELTA_NETS "qwen3next qwen35 qwen35moe"
 /* A norm of the attention's output stands apart from the one before the feed-forward
  * part; in the second list there is no other one before it.                    */
-#define ATTENTION_POST_NORMS "gemma2 gemma3 gemma3n gemma-embedding glm4 olmo2 exaone4 plamo2"
-#define NORM_BEFORE_MLP      "glm4moe gpt-oss seed_oss " DELTA_NETS
-#define ENCODERS             "bert nomic-bert nomic-bert-moe jina-bert-v2 jina-bert-v3"
-#define FUSED_UP             "phi3 glm4 chatglm modern-bert"
+#define ATTENTION_POST_NORMS                                                                       \
+    "gemma2 gemma3 gemma3n gemma4 gemma-embedding glm4 olmo2 exaone4 plamo2 plamo3 afmoe"
+#define NORM_BEFORE_MLP "glm4moe gpt-oss seed_oss " DELTA_NETS
+#define ENCODERS        "bert nomic-bert nomic-bert-moe jina-bert-v2 jina-bert-v3"
+#define FUSED_UP        "phi3 glm4 chatglm modern-bert plamo2 plamo3"
 
 static const struct llmfp_rule rules[] = {
     RULE_IF("attn_q", ATTN_QKV, .models = DELTA_NETS, .layout = &llmfp_head_q_gate),
@@ -23,6 +24,7 @@ static const struct llmfp_rule rules[] = {
     /* Whether conversion reorders this one is not documented. */
     RULE_IF("attn_qkv", ATTN_QKV, .models = "persimmon", .layout = &llmfp_unknown_qkv),
     RULE_IF("attn_qkv", ATTN_QKV, .layout = &llmfp_cat_qkv),
+    RULE_IF("attn_gate", ATTN_GATE, .models = "afmoe"),
     RULE("attn_q_norm", ATTN_Q_NORM),
     RULE("attn_k_norm", ATTN_K_NORM),
     RULE("attn_sinks", ATTN_SINK),

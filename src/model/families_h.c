@@ -13,7 +13,7 @@ static const struct llmfp_rule h_rules[] = {
     /* [H, 3 H]: of all families with this name only Conv1D ones are so shaped. */
     RULE_IF("attn.c_attn", ATTN_QKV, .models = "-", .leaves = LEAF_WEIGHT, .when = WHEN_THREE_WIDE,
             .layout = &llmfp_cat_thirds_columns),
-    RULE_IF("attn.c_attn", ATTN_QKV, .models = "qwen", .layout = &llmfp_cat_qkv),
+    RULE_IF("attn.c_attn", ATTN_QKV, .models = "qwen codeshell", .layout = &llmfp_cat_qkv),
     RULE_IF("attn.c_attn", ATTN_QKV, .models = "gpt_bigcode", .when = WHEN_MULTI_QUERY,
             .layout = &llmfp_cat_qkv),
     RULE_IF("attn.c_attn", ATTN_QKV, .models = "gpt_bigcode", .layout = &llmfp_head3_qkv),

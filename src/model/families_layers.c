@@ -7,14 +7,18 @@
 #include "rules.h"
 
 /* Norms of both halves' outputs, where others have norms of inputs only.       */
-#define POST_NORMS         "gemma2 gemma3 gemma3_text gemma3n gemma3n_text olmo2 olmo3 flex_olmo exaone4"
+#define POST_NORMS                                                                                 \
+    "gemma2 gemma3 gemma3_text gemma3n gemma3n_text gemma4 gemma4_text olmo2 olmo3 flex_olmo "     \
+    "exaone4 afmoe"
 #define SANDWICH_MODELS    "pangu_ultra_moe pangu_pro_moe_v2 PanguUltraMoE PanguProMoEV2"
 #define BAILING            "bailing_moe bailing_moe_v2"
 #define POST_NORM_DECODERS "bart marian blenderbot-small"
 #define PHI3               "phi3 phi3_v phi4mm phi4_multimodal"
 #define QWEN_GATED         "qwen3_next qwen3_5 qwen3_5_text qwen3_5_moe qwen3_5_moe_text"
 /* Their layers of linear attention also name matrices under self_attn.         */
-#define MINIMAX "minimax minimax_text_01 MiniMaxText01 minimax_vl_01"
+#define MINIMAX "minimax minimax_m1 minimax_text_01 MiniMaxText01 minimax_vl_01"
+
+#define LONGCAT "longcat_flash"
 
 static const struct llmfp_rule rules[] = {
     /* attention, one tensor per projection */
@@ -27,6 +31,12 @@ static const struct llmfp_rule rules[] = {
     RULE("self_attn.out_proj", ATTN_O),
     RULE("self_attn.dense", ATTN_O),
     RULE("self_attn.language_expert_dense", ATTN_O),
+    RULE_IF("self_attn.gate_proj", ATTN_GATE, .models = "afmoe"),
+    /* recurrentgemma: other layers have a recurrence there */
+    RULE("temporal_block.q_proj", ATTN_Q),
+    RULE("temporal_block.k_proj", ATTN_K),
+    RULE("temporal_block.v_proj", ATTN_V),
+    RULE("temporal_block.o_proj", ATTN_O),
     RULE_IF("self_attn.sinks", ATTN_SINK, .leaves = LEAF_BARE),
     RULE_IF("self_attn.attention_sink_bias", ATTN_SINK, .leaves = LEAF_BARE),
     RULE("self_attn.q_norm", ATTN_Q_NORM),
@@ -45,6 +55,23 @@ static const struct llmfp_rule rules[] = {
     RULE("self_attn.kv_a_proj_with_mqa", ATTN_KV_A),
     RULE("self_attn.kv_a_layernorm", ATTN_KV_A_NORM),
     RULE("self_attn.kv_b_proj", ATTN_KV_B),
+    /* longcat_flash: two blocks of attention a layer feed the same cells */
+    RULE_IF("self_attn.{E}.q_proj", ATTN_Q, .models = LONGCAT, .number_is_head = true),
+    RULE_IF("self_attn.{E}.q_a_proj", ATTN_Q_A, .models = LONGCAT, .number_is_head = true),
+    RULE_IF("self_attn.{E}.q_a_layernorm", ATTN_Q_A_NORM, .models = LONGCAT,
+            .number_is_head = true),
+    RULE_IF("self_attn.{E}.q_b_proj", ATTN_Q_B, .models = LONGCAT, .number_is_head = true),
+    RULE_IF("self_attn.{E}.kv_a_proj_with_mqa", ATTN_KV_A, .models = LONGCAT,
+            .number_is_head = true),
+    RULE_IF("self_attn.{E}.kv_a_layernorm", ATTN_KV_A_NORM, .models = LONGCAT,
+            .number_is_head = true),
+    RULE_IF("self_attn.{E}.kv_b_proj", ATTN_KV_B, .models = LONGCAT, .number_is_head = true),
+    RULE_IF("self_attn.{E}.o_proj", ATTN_O, .models = LONGCAT, .number_is_head = true),
+    RULE_IF("input_layernorm.{E}", NORM_ATTN, .models = LONGCAT, .number_is_head = true),
+    RULE_IF("post_attention_layernorm.{E}", NORM_MLP, .models = LONGCAT, .number_is_head = true),
+    RULE_IF("mlps.{E}.gate_proj", MLP_GATE, .models = LONGCAT, .number_is_head = true),
+    RULE_IF("mlps.{E}.up_proj", MLP_UP, .models = LONGCAT, .number_is_head = true),
+    RULE_IF("mlps.{E}.down_proj", MLP_DOWN, .models = LONGCAT, .number_is_head = true),
 
     /* attention, fused */
     RULE_IF("self_attn.qkv_proj", ATTN_QKV, .models = PHI3, .layout = &llmfp_cat_qkv),
@@ -63,6 +90,8 @@ static const struct llmfp_rule rules[] = {
     RULE_IF("attention.query_key_value", ATTN_QKV, .models = BAILING, .layout = &llmfp_cat_qkv),
     RULE_IF("attention.query_key_value", ATTN_QKV, .layout = &llmfp_unknown_qkv),
     RULE("attention.dense", ATTN_O),
+    RULE_IF("attention.query_layernorm", ATTN_Q_NORM, .models = BAILING),
+    RULE_IF("attention.key_layernorm", ATTN_K_NORM, .models = BAILING),
     RULE_IF("self_attention.kv_proj", ROLE_OTHER, .models = "jetmoe", .layout = &llmfp_half_k_v),
 
     /* cross attention */
@@ -90,8 +119,13 @@ static const struct llmfp_rule rules[] = {
     RULE("attention_layernorm", NORM_ATTN),
     RULE("feedforward_layernorm", NORM_MLP),
     RULE("operator_norm", NORM_ATTN),
+    RULE("temporal_pre_norm", NORM_ATTN),
+    RULE("channel_pre_norm", NORM_MLP),
+    RULE("pre_self_attn_layernorm", NORM_ATTN),
     RULE("pre_attn_norm", NORM_ATTN),
     RULE("post_attn_norm", NORM_ATTN_POST),
+    RULE("pre_mlp_norm", NORM_MLP),
+    RULE("post_mlp_norm", NORM_MLP_POST),
     RULE("pre_moe_norm", NORM_MLP),
     RULE("post_moe_norm", NORM_MLP_POST),
     /* opt and its kin: in the layer, final_layer_norm is that of the feed-forward part */
@@ -126,6 +160,9 @@ static const struct llmfp_rule rules[] = {
     RULE("feed_forward.gate_proj", MLP_GATE),
     RULE("feed_forward.up_proj", MLP_UP),
     RULE("feed_forward.down_proj", MLP_DOWN),
+    RULE("mlp_block.gate_proj", MLP_GATE),
+    RULE("mlp_block.up_proj", MLP_UP),
+    RULE("mlp_block.down_proj", MLP_DOWN),
     RULE("residual_mlp.w1", MLP_GATE),
     RULE("residual_mlp.w3", MLP_UP),
     RULE("residual_mlp.w2", MLP_DOWN),

@@ -14,6 +14,13 @@ static const struct llmfp_rule neox_rules[] = {
 
 const struct llmfp_rules llmfp_rules_neox = RULES(neox_rules);
 
+/* The first chatglm; its configuration has no head size, unlike that of later ones. */
+static const struct llmfp_rule chatglm_first_rules[] = {
+    RULE_IF("attention.query_key_value", ATTN_QKV, .layout = &llmfp_head3_thirds),
+};
+
+const struct llmfp_rules llmfp_rules_chatglm_first = RULES(chatglm_first_rules);
+
 /* chatglm2, chatglm3, glm-4-9b-chat; the feed-forward part is gated, unlike v1's. */
 static const struct llmfp_rule chatglm_rules[] = {
     RULE_IF("self_attention.query_key_value", ATTN_QKV, .models = "chatglm",
@@ -79,6 +86,14 @@ static const struct llmfp_rule mixer_rules[] = {
 };
 
 const struct llmfp_rules llmfp_rules_mixer = RULES(mixer_rules);
+
+/* plamo 2 and 3: the mixer is attention or a state space. */
+static const struct llmfp_rule plamo_mixer_rules[] = {
+    RULE_IF("qkv_proj", ATTN_QKV, .layout = &llmfp_cat_qkv),
+    RULE("o_proj", ATTN_O),
+};
+
+const struct llmfp_rules llmfp_rules_plamo_mixer = RULES(plamo_mixer_rules);
 
 /* phi-1 as first published: embedding, blocks and head are one list.           */
 static const struct llmfp_rule sequential_rules[] = {

@@ -27,6 +27,7 @@ static const char *const size_names[N_SIZES] = {
     [SIZE_ALL_HEADS] = "the number of attention heads or the head size",
     [SIZE_ALL_KV_HEADS] = "the number of key/value heads or the head size",
     [SIZE_GROUP_HEADS] = "the number of attention heads per key/value head, or the head size",
+    [SIZE_THIRD_OF_HEAD] = "the number of attention heads",
     [SIZE_QUARTER_HEADS] = "the number of attention heads or the head size",
 };
 
@@ -65,6 +66,8 @@ static uint64_t size_value(const struct llmfp_configuration *configuration, cons
         return whole_quotient(axis->stored.length, 2);
     case SIZE_THIRD_OF_AXIS:
         return whole_quotient(axis->stored.length, 3);
+    case SIZE_THIRD_OF_HEAD:
+        return whole_quotient(axis->stored.length, 3 * axis->heads);
     case N_SIZES:
         break;
     }

@@ -42,6 +42,14 @@ const struct llmfp_layout llmfp_head3_qkv = {
     QKV(SIZE_HEAD, SIZE_HEAD),
 };
 
+/* The same where the head size is nowhere stated, and k = h by the architecture.   */
+const struct llmfp_layout llmfp_head3_thirds = {
+    .inputs_are_hidden = true,
+    .whole = WHOLE_3_HIDDEN,
+    .repeat = SIZE_HEADS,
+    QKV(SIZE_THIRD_OF_HEAD, SIZE_THIRD_OF_HEAD),
+};
+
 const struct llmfp_layout llmfp_group_qkv = {
     .inputs_are_hidden = true,
     .repeat = SIZE_KV_HEADS,

@@ -44,6 +44,7 @@ enum llmfp_size {
     SIZE_QUARTER_HEADS, /* h d / 4 */
     SIZE_HALF_OF_AXIS,  /* whatever the axis is long */
     SIZE_THIRD_OF_AXIS,
+    SIZE_THIRD_OF_HEAD, /* the axis by 3 h */
     N_SIZES
 };
 
@@ -70,9 +71,9 @@ struct llmfp_layout {
  * key/value head its query heads, then k, then v. HALF: two halves. ALTERNATE:
  * even and odd. STACK: with leading experts. COLUMNS: stored [in, out].        */
 extern const struct llmfp_layout llmfp_cat_qkv, llmfp_cat_qkv_either, llmfp_cat_thirds,
-    llmfp_cat_thirds_columns, llmfp_head3_qkv, llmfp_group_qkv, llmfp_group_q_gate_k_v,
-    llmfp_codegen_qvk, llmfp_head_q_gate, llmfp_half_k_v, llmfp_half_k_v_columns, llmfp_head_k_v,
-    llmfp_unknown_qkv;
+    llmfp_cat_thirds_columns, llmfp_head3_qkv, llmfp_head3_thirds, llmfp_group_qkv,
+    llmfp_group_q_gate_k_v, llmfp_codegen_qvk, llmfp_head_q_gate, llmfp_half_k_v,
+    llmfp_half_k_v_columns, llmfp_head_k_v, llmfp_unknown_qkv;
 extern const struct llmfp_layout llmfp_half_gate_up, llmfp_half_gate_up_of_2i, llmfp_half_up_gate,
     llmfp_alternate_gate_up, llmfp_half_gate_up_either, llmfp_stack_half_gate_up,
     llmfp_stack_half_gate_up_columns, llmfp_stack_half_gate_up_either,
@@ -152,8 +153,10 @@ struct llmfp_rules {
 /* What stands behind the layer index, by naming style; in families_*.c.        */
 extern const struct llmfp_rules llmfp_rules_layers, llmfp_rules_moe; /* llama and its kin */
 extern const struct llmfp_rules llmfp_rules_h, llmfp_rules_blocks; /* gpt2, bloom, mpt, dbrx, ... */
-extern const struct llmfp_rules llmfp_rules_neox, llmfp_rules_chatglm, llmfp_rules_openelm;
-extern const struct llmfp_rules llmfp_rules_mixer, llmfp_rules_grok, llmfp_rules_sequential;
+extern const struct llmfp_rules llmfp_rules_neox, llmfp_rules_chatglm_first, llmfp_rules_chatglm,
+    llmfp_rules_openelm;
+extern const struct llmfp_rules llmfp_rules_mixer, llmfp_rules_plamo_mixer, llmfp_rules_grok,
+    llmfp_rules_sequential;
 extern const struct llmfp_rules llmfp_rules_meta, llmfp_rules_deepseek, llmfp_rules_gpt_oss;
 extern const struct llmfp_rules llmfp_rules_megatron, llmfp_rules_megatron_old;
 extern const struct llmfp_rules llmfp_rules_gguf;
