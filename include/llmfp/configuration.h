@@ -23,25 +23,26 @@ struct llmfp_own_rules;
 
 struct llmfp_configuration {
     char architecture[LLMFP_NAME_BYTES]; /* architectures[0], else model_type, else "" */
-    char model_type[LLMFP_NAME_BYTES];   /* of the language model (text_config inside) */
-    uint64_t n_layers;                   /* of the decoder in an encoder-decoder */
-    uint64_t hidden;                     /* H */
-    uint64_t heads;                      /* h, query heads */
-    uint64_t kv_heads;                   /* k */
-    uint64_t head_size;                  /* d; with latent attention that of q (nope + rope) */
-    uint64_t feed_forward;               /* I, dense */
-    uint64_t expert_feed_forward;        /* I of one routed expert, where stated apart */
-    uint64_t shared_feed_forward;        /* I of the shared expert, where stated */
-    uint64_t experts;                    /* E, routed */
-    bool present;                        /* a config.json was there */
-    bool publisher_sizes;                /* or rather the publisher's own params.json */
-    bool dense;                          /* E is stated, and is 0 */
-    bool multi_query;                    /* falcon, gpt_bigcode, chatglm (class default applied) */
-    bool new_decoder_architecture;       /* falcon */
-    bool sandwich_norm;                  /* openPangu: norms on both sides of each half */
-    bool latent_attention;               /* MLA: keys and values from a low-rank projection */
-    bool post_norm;                      /* opt: norms behind attention and feed-forward */
-    bool output_gate;                    /* Megatron: the query projection also makes a gate */
+    char model_type
+        [LLMFP_NAME_BYTES]; /* of the language model (text_config inside), else by its class */
+    uint64_t n_layers;      /* of the decoder in an encoder-decoder */
+    uint64_t hidden;        /* H */
+    uint64_t heads;         /* h, query heads */
+    uint64_t kv_heads;      /* k */
+    uint64_t head_size;     /* d; with latent attention that of q (nope + rope) */
+    uint64_t feed_forward;  /* I, dense */
+    uint64_t expert_feed_forward;  /* I of one routed expert, where stated apart */
+    uint64_t shared_feed_forward;  /* I of the shared expert, where stated */
+    uint64_t experts;              /* E, routed */
+    bool present;                  /* a config.json was there */
+    bool publisher_sizes;          /* or rather the publisher's own params.json */
+    bool dense;                    /* E is stated, and is 0 */
+    bool multi_query;              /* falcon, gpt_bigcode, chatglm (class default applied) */
+    bool new_decoder_architecture; /* falcon */
+    bool sandwich_norm;            /* openPangu: norms on both sides of each half */
+    bool latent_attention;         /* MLA: keys and values from a low-rank projection */
+    bool post_norm;                /* opt: norms behind attention and feed-forward */
+    bool output_gate;              /* Megatron: the query projection also makes a gate */
     bool tied_embeddings;
     /* Rules of the user's own that go before all others; borrowed, NULL: none. Not from
      * config.json.                                                              */

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "architecture_types.h"
 #include "configuration_defaults.h"
 #include "json_numbers.h"
 #include "named_texts.h"
@@ -180,6 +181,16 @@ static const cJSON *language_part(struct reader *reader)
     return reader->root;
 }
 
+static void read_architecture(struct reader *reader, const cJSON *object, char *name)
+{
+    const cJSON *architectures = member(object, "architectures");
+    if (architectures != NULL && !cJSON_IsNull(architectures) && !cJSON_IsArray(architectures)) {
+        refuse(reader, "architectures", architectures, "a list");
+    } else if (cJSON_IsArray(architectures) && architectures->child != NULL) {
+        read_name(reader, "architectures", architectures->child, name);
+    }
+}
+
 static void read_names(struct reader *reader, struct llmfp_configuration *configuration)
 {
     char outer[LLMFP_NAME_BYTES] = "";
@@ -187,13 +198,15 @@ static void read_names(struct reader *reader, struct llmfp_configuration *config
     memcpy(configuration->model_type, outer, sizeof outer);
     read_name(reader, "model_type", member(reader->language, "model_type"),
               configuration->model_type);
-    const cJSON *architectures = member(reader->root, "architectures");
-    if (architectures != NULL && !cJSON_IsNull(architectures) && !cJSON_IsArray(architectures)) {
-        refuse(reader, "architectures", architectures, "a list");
+    read_architecture(reader, reader->root, configuration->architecture);
+    char inner[LLMFP_NAME_BYTES] = "";
+    read_architecture(reader, reader->language, inner);
+    if (configuration->model_type[0] == '\0') {
+        const char *type = llmfp_type_of_architecture(inner);
+        type = type[0] != '\0' ? type : llmfp_type_of_architecture(configuration->architecture);
+        memcpy(configuration->model_type, type, strlen(type) + 1);
     }
-    if (cJSON_IsArray(architectures) && architectures->child != NULL) {
-        read_name(reader, "architectures", architectures->child, configuration->architecture);
-    } else {
+    if (configuration->architecture[0] == '\0') {
         memcpy(configuration->architecture, outer, sizeof outer);
     }
 }

@@ -143,6 +143,50 @@ static void publishers_sizes(void)
     CU_ASSERT(!none.present);
 }
 
+/* Without a model type, the class of the architecture names it, where it is certain. */
+static void type_by_class(void)
+{
+    static const struct {
+        const char *text;
+        const char *type;
+    } cases[] = {
+        {"{\"architectures\":[\"GPT2LMHeadModel\"]}", "gpt2"},
+        {"{\"architectures\":[\"GPTNeoXForCausalLM\"],\"model_type\":null}", "gpt_neox"},
+        {"{\"architectures\":[\"GPTNeoForCausalLM\"]}", "gpt_neo"},
+        {"{\"architectures\":[\"Phi3ForCausalLM\"]}", "phi3"},
+        {"{\"architectures\":[\"Phi3SmallForCausalLM\"]}", "phi3small"},
+        {"{\"architectures\":[\"ChatGLMModel\"]}", "chatglm"},
+        {"{\"architectures\":[\"ChatGLMForConditionalGeneration\"]}", "chatglm"},
+        {"{\"architectures\":[\"OLMoForCausalLM\"]}", "hf_olmo"},
+        {"{\"architectures\":[\"OlmoForCausalLM\"]}", "olmo"},
+        {"{\"architectures\":[\"MptForCausalLM\"]}", "mpt"},
+        {"{\"architectures\":[\"T5EncoderModel\"]}", "t5"},
+        {"{\"architectures\":[\"Ernie4_5_MoeForCausalLM\"]}", "ernie4_5_moe"},
+        {"{\"architectures\":[\"ModernBertForMaskedLM\"]}", "modernbert"},
+        /* the type counts where it is stated, and the language model's own class */
+        {"{\"architectures\":[\"GPT2LMHeadModel\"],\"model_type\":\"x\"}", "x"},
+        {"{\"architectures\":[\"InternVLChatModel\"],"
+         "\"llm_config\":{\"architectures\":[\"InternLM2ForCausalLM\"]}}",
+         "internlm2"},
+        {"{\"architectures\":[\"Qwen3VLMoeForConditionalGeneration\"],\"text_config\":{}}",
+         "qwen3_vl_moe"},
+        /* two families with different layouts; nothing but a head; unheard of */
+        {"{\"architectures\":[\"RWForCausalLM\"]}", ""},
+        {"{\"architectures\":[\"ForCausalLM\"]}", ""},
+        {"{\"architectures\":[\"GPT2\"]}", ""},
+        {"{\"architectures\":[\"SurpriseForCausalLM\"]}", ""},
+        {"{\"architectures\":[]}", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        CU_ASSERT_STRING_EQUAL(read_text(cases[i].text).model_type, cases[i].type);
+    }
+    /* class defaults hold, too */
+    const struct llmfp_configuration multi =
+        read_text("{\"architectures\":[\"GPTBigCodeForCausalLM\"],\"n_head\":8}");
+    CU_ASSERT(multi.multi_query && multi.kv_heads == 1);
+    refuses("{\"llm_config\":{\"architectures\":3}}", "architectures", "3");
+}
+
 static void language_part_of_multimodal(void)
 {
     static const char *const texts[] = {
@@ -311,6 +355,6 @@ static void odd_but_valid(void)
 }
 
 TEST_PROGRAM("configuration", TEST(nothing_is_unknown), TEST(names_of_keys), TEST(publishers_sizes),
-             TEST(language_part_of_multimodal), TEST(absent_and_null), TEST(families_with_flags),
-             TEST(other_sizes), TEST(more_listed_layers_than_fit), TEST(impossible_values),
-             TEST(not_json), TEST(odd_but_valid))
+             TEST(type_by_class), TEST(language_part_of_multimodal), TEST(absent_and_null),
+             TEST(families_with_flags), TEST(other_sizes), TEST(more_listed_layers_than_fit),
+             TEST(impossible_values), TEST(not_json), TEST(odd_but_valid))

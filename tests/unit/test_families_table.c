@@ -339,6 +339,15 @@ static void fused(void)
          "96 * mlp.gate[3] 10 + mlp.up[3] 10"},
         {OF("aria_text", ""), "language_model.model.layers.3.mlp.experts.fc2.weight", "8x10x12",
          "1 * mlp.down[3] 960"},
+        /* the class of the architecture instead of a model type */
+        {"{\"architectures\":[\"GPTNeoXForCausalLM\"],\"hidden_size\":12,"
+         "\"num_attention_heads\":4}",
+         "gpt_neox.layers.3.attention.query_key_value.weight", "36x12",
+         "4 * attn.q[3] 36 + attn.k[3] 36 + attn.v[3] 36"},
+        {"{\"architectures\":[\"Phi3ForCausalLM\"],\"hidden_size\":12,"
+         "\"num_attention_heads\":4,\"num_key_value_heads\":2}",
+         "model.layers.3.self_attn.qkv_proj.weight", "24x12",
+         "1 * attn.q[3] 144 + attn.k[3] 72 + attn.v[3] 72"},
         {OF("modernbert-decoder", ""), "model.layers.3.mlp.Wi.weight", "20x12",
          "1 * mlp.gate[3] 120 + mlp.up[3] 120"},
     };
