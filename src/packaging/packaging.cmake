@@ -2,8 +2,16 @@
 # all that is installed where there is no dpkg. Included CPack (by the top CMakeLists.txt) reads these settings. The C library is not in the package.
 set(CPACK_PACKAGE_NAME llmfp)
 set(CPACK_PACKAGE_VENDOR "llmfp")
-set(LLMFP_PACKAGE_CONTACT "llmfp maintainers <maintainers@users.noreply.github.com>" CACHE STRING
-    "Name and address of whoever makes the package")
+# From the environment, as Debian's own tools take it.
+set(contact_name "llmfp maintainers")
+set(contact_address "maintainers@users.noreply.github.com")
+if(NOT "$ENV{DEBFULLNAME}" STREQUAL "")
+  set(contact_name "$ENV{DEBFULLNAME}")
+endif()
+if(NOT "$ENV{DEBEMAIL}" STREQUAL "")
+  set(contact_address "$ENV{DEBEMAIL}")
+endif()
+set(LLMFP_PACKAGE_CONTACT "${contact_name} <${contact_address}>" CACHE STRING "Name and address of whoever makes the package")
 set(CPACK_PACKAGE_CONTACT "${LLMFP_PACKAGE_CONTACT}")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "exact weight statistics of language models, in parallel")
 set(CPACK_PACKAGE_DESCRIPTION "llmfp-scan reads many checkpoints of large language models with many MPI
