@@ -49,9 +49,13 @@ class Notebook(harness.Case):
         self.check("0.9993" in text and "No model has any of attn.q.bias" in text, text)
 
     def test_all_figures_and_hostile_names(self):
-        names = ["a$b$", "</script>", "x" * 3000, "\u202eevil\n", "b", "c"]
-        path = generated.write(self.path("r.h5"), names, [8, 9, 12, 2, 40, 8], failed=[5])
-        self.equal(len(self.execute(path)[0]), 7, "pictures")
+        names = ["a$b$", "</script>", "x" * 3000, "\u202eevil\n", " ", "c", "\u6f22\u5b57"]
+        path = generated.write(self.path("r.h5"), names, [8, 9, 12, 2, 40, 8, 8], failed=[5],
+                               lacking={(0, "attn.q.bias"), (1, "norm.attn"), (2, "attn.v")})
+        pictures, text = self.execute(path)
+        self.equal(len(pictures), 7, "pictures")
+        self.check("Glyph" not in text, f"warnings about letters\n{text}")
+        self.check("1 a$b$" in text and "5 ' '" in text, f"names in the table of pairs\n{text}")
 
     def test_one_model_and_none(self):
         self.equal(len(self.execute(generated.write(self.path("one.h5"), ["only"], [8]))[0]), 6, "pictures")
