@@ -206,6 +206,32 @@ static enum llmfp_status add_glob(struct parser *parser, const struct llmfp_mani
     return status;
 }
 
+/* A path with a space and no quotes looks like LABEL PATH: when nothing is at PATH, but something
+ * at "LABEL PATH", that is what was meant. */
+static enum llmfp_status check_for_space(struct parser *parser,
+                                         const struct llmfp_manifest_line *line,
+                                         struct llmfp_error *error)
+{
+    struct llmfp_arena *arena = &parser->manifest->arena;
+    const size_t n_bytes = strlen(line->label) + strlen(line->path) + 2;
+    char *whole = llmfp_arena_new(arena, n_bytes);
+    if (whole == NULL) {
+        return llmfp_fail_memory(error, n_bytes, "a path");
+    }
+    (void)snprintf(whole, n_bytes, "%s %s", line->label, line->path);
+    const char *path = join(arena, parser->folder, "", whole, "");
+    if (path == NULL) {
+        return llmfp_fail_memory(error, n_bytes, "a path");
+    }
+    struct stat status;
+    return lstat(path, &status) != 0
+               ? LLMFP_OK
+               : llmfp_fail(error, LLMFP_USAGE,
+                            "nothing is at \"%.400s\", but something at \"%.500s\"; a path with "
+                            "spaces goes in double quotes",
+                            line->path, whole);
+}
+
 static enum llmfp_status add_path(struct parser *parser, const struct llmfp_manifest_line *line,
                                   struct llmfp_error *error)
 {
@@ -217,7 +243,14 @@ static enum llmfp_status add_path(struct parser *parser, const struct llmfp_mani
         return llmfp_fail_memory(error, strlen(line->path), "a path");
     }
     struct stat status;
-    if (strpbrk(line->path, "*?[") != NULL && lstat(path, &status) != 0) {
+    const bool is_there = lstat(path, &status) == 0;
+    if (!is_there && line->label != NULL) {
+        const enum llmfp_status split = check_for_space(parser, line, error);
+        if (split != LLMFP_OK) {
+            return split;
+        }
+    }
+    if (!is_there && strpbrk(line->path, "*?[") != NULL) {
         return add_glob(parser, line, error);
     }
     return add_entry(parser, line, path, error);

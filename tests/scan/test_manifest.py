@@ -55,6 +55,16 @@ class Manifest(program.ScanCase):
         self.labels('"quo\\"te"\n"back\\\\slash"\n', ['quo"te', "back\\slash"])
         self.labels('"# no comment"\n', ["# no comment"])
 
+    def test_spaces_without_quotes(self):
+        """Two tokens look like LABEL PATH: who has such a folder hears of quotes."""
+        self.store("my model/base")
+        _, done = self.scan("my model/base\n", status=2)
+        self.check('something at "my model/base"; a path with spaces goes in double quotes'
+                   in done.err and "line 1" in done.err, done.tell())
+        self.labels('"my model/base"\n', ["base"])
+        self.store("model/base")  # now it is a label and a path
+        self.labels("my model/base\n", ["my"])
+
     def test_utf8(self):
         self.store("mod\u00e8le-\u6a21\u578b")
         self.labels("mod\u00e8le-\u6a21\u578b\n\u00e9t\u00e9 base\n",
