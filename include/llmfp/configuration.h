@@ -49,7 +49,8 @@ struct llmfp_configuration {
     const struct llmfp_own_rules *own_rules;
     uint32_t n_listed_layers; /* 0 where all layers are alike (h and k above hold) */
     uint32_t layer_heads[LLMFP_LISTED_LAYERS];
-    uint32_t layer_kv_heads[LLMFP_LISTED_LAYERS];
+    uint32_t layer_kv_heads[LLMFP_LISTED_LAYERS]; /* 0: no softmax attention there */
+    bool layer_linear[LLMFP_LISTED_LAYERS];       /* kimi_linear: linear attention there */
 };
 
 /* Read the sizes out of llmfp_checkpoint.configuration, or of the text of one config.json

@@ -340,6 +340,19 @@ static void read_layer_lists(struct reader *reader, struct llmfp_configuration *
     configuration->n_listed_layers = n;
 }
 
+/* Layers of linear attention, counted from 1 (kimi_linear). */
+static void read_linear_layers(struct reader *reader, struct llmfp_configuration *configuration)
+{
+    const cJSON *list = member_at(reader->language, "linear_attn_config.kda_layers");
+    for (const cJSON *item = cJSON_IsArray(list) ? list->child : NULL; item != NULL;
+         item = item->next) {
+        const uint64_t layer = checked_size(reader, "kda_layers", item);
+        if (layer >= 1 && layer <= LLMFP_LISTED_LAYERS) {
+            configuration->layer_linear[layer - 1] = true;
+        }
+    }
+}
+
 static void read_flags(struct reader *reader, const struct llmfp_defaults *defaults,
                        struct llmfp_configuration *configuration)
 {
@@ -379,6 +392,7 @@ static void read_sizes(struct reader *reader, struct llmfp_configuration *config
     read_kv_heads(reader, defaults, configuration);
     read_head_size(reader, defaults, configuration);
     read_layer_lists(reader, configuration);
+    read_linear_layers(reader, configuration);
 }
 
 static unsigned line_of(const char *text, const char *place)

@@ -16,6 +16,10 @@
 
 static const struct llmfp_rule rules[] = {
     RULE_IF("attn_q", ATTN_QKV, .models = DELTA_NETS, .layout = &llmfp_head_q_gate),
+    RULE_IF("attn_q", ROLE_OTHER, .models = "kimi-linear", .when = WHEN_LINEAR_LAYER),
+    RULE_IF("attn_k", ROLE_OTHER, .models = "kimi-linear"),
+    RULE_IF("attn_v", ROLE_OTHER, .models = "kimi-linear"),
+    RULE_IF("attn_output", ROLE_OTHER, .models = "kimi-linear", .when = WHEN_LINEAR_LAYER),
     RULE("attn_q", ATTN_Q),
     RULE("attn_k", ATTN_K),
     RULE("attn_v", ATTN_V),

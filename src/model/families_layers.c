@@ -18,11 +18,17 @@
 /* Their layers of linear attention also name matrices under self_attn.         */
 #define MINIMAX "minimax minimax_m1 minimax_text_01 MiniMaxText01 minimax_vl_01"
 
-#define LONGCAT "longcat_flash"
+/* Latent attention in some layers, linear attention with q, k, v and o in the others. */
+#define KIMI_LINEAR "kimi_linear"
+#define LONGCAT     "longcat_flash"
 
 static const struct llmfp_rule rules[] = {
     /* attention, one tensor per projection */
     RULE_IF("self_attn.q_proj", ATTN_QKV, .models = QWEN_GATED, .layout = &llmfp_head_q_gate),
+    RULE_IF("self_attn.q_proj", ROLE_OTHER, .models = KIMI_LINEAR, .when = WHEN_LINEAR_LAYER),
+    RULE_IF("self_attn.k_proj", ROLE_OTHER, .models = KIMI_LINEAR),
+    RULE_IF("self_attn.v_proj", ROLE_OTHER, .models = KIMI_LINEAR),
+    RULE_IF("self_attn.o_proj", ROLE_OTHER, .models = KIMI_LINEAR, .when = WHEN_LINEAR_LAYER),
     RULE("self_attn.q_proj", ATTN_Q),
     RULE("self_attn.k_proj", ATTN_K),
     RULE("self_attn.v_proj", ATTN_V),

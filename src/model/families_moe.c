@@ -102,6 +102,7 @@ static const struct llmfp_rule rules[] = {
     RULE_IF("mlp.e_score_correction_bias", MOE_ROUTER, .leaves = LEAF_BARE_BIAS),
     RULE_IF("mlp.moe_statics.e_score_correction_bias", MOE_ROUTER, .leaves = LEAF_BARE_BIAS),
     RULE_IF("mlp.gate.expert_bias", MOE_ROUTER, .leaves = LEAF_BARE_BIAS),
+    RULE_IF("block_sparse_moe.gate.e_score_correction_bias", MOE_ROUTER, .leaves = LEAF_BARE_BIAS),
     RULE_IF("block_sparse_moe.e_score_correction_bias", MOE_ROUTER, .leaves = LEAF_BARE_BIAS),
 
     /* shared experts */
@@ -113,6 +114,9 @@ static const struct llmfp_rule rules[] = {
     RULE("mlp.shared_experts.down_proj", MOE_SHARED_DOWN),
     RULE_IF("mlp.shared_experts.up_gate_proj", ROLE_OTHER, .models = "ernie4_5_moe",
             .part_roles = PARTS_SHARED, .layout = &llmfp_half_gate_up_either),
+    RULE("block_sparse_moe.shared_experts.gate_proj", MOE_SHARED_GATE),
+    RULE("block_sparse_moe.shared_experts.up_proj", MOE_SHARED_UP),
+    RULE("block_sparse_moe.shared_experts.down_proj", MOE_SHARED_DOWN),
     RULE("mlp.shared_mlp.gate_proj", MOE_SHARED_GATE),
     RULE("mlp.shared_mlp.up_proj", MOE_SHARED_UP),
     RULE("mlp.shared_mlp.down_proj", MOE_SHARED_DOWN),

@@ -72,6 +72,15 @@ static bool outputs_are(const struct place *place, uint64_t times, uint64_t widt
     return width != 0 && tensor->n_dimensions == axes && tensor->shape[0] == times * width;
 }
 
+/* Listed as such, or without key/value heads where those are listed. */
+static bool layer_is_linear(const struct place *place)
+{
+    const struct llmfp_configuration *configuration = place->configuration;
+    const uint64_t layer = (uint64_t)place->layer;
+    return (layer < LLMFP_LISTED_LAYERS && configuration->layer_linear[layer]) ||
+           (layer < configuration->n_listed_layers && configuration->layer_kv_heads[layer] == 0);
+}
+
 static bool three_wide(const struct llmfp_tensor *tensor)
 {
     return tensor->n_dimensions == 2 && tensor->shape[1] % 3 == 0 &&
@@ -122,6 +131,8 @@ static bool condition_holds(const struct place *place, enum llmfp_when when)
         return outputs_are(place, 2, configuration->shared_feed_forward);
     case WHEN_SHARED_UNGATED:
         return outputs_are(place, 1, configuration->shared_feed_forward);
+    case WHEN_LINEAR_LAYER:
+        return layer_is_linear(place);
     case WHEN_PUBLISHER:
         return configuration->publisher_sizes;
     }

@@ -112,7 +112,8 @@ enum llmfp_when {
     WHEN_UNGATED,      /* the outputs are I */
     WHEN_SHARED_GATED, /* likewise, of the shared expert */
     WHEN_SHARED_UNGATED,
-    WHEN_PUBLISHER /* sizes come from the publisher's own params.json */
+    WHEN_LINEAR_LAYER, /* the layer's attention is linear */
+    WHEN_PUBLISHER     /* sizes come from the publisher's own params.json */
 };
 
 /* Layouts speak of attn.k or mlp.gate; here of which attention or feed-forward.  */

@@ -185,6 +185,8 @@ static void type_by_class(void)
         read_text("{\"architectures\":[\"GPTBigCodeForCausalLM\"],\"n_head\":8}");
     CU_ASSERT(multi.multi_query && multi.kv_heads == 1);
     refuses("{\"llm_config\":{\"architectures\":3}}", "architectures", "3");
+    refuses("{\"linear_attn_config\":{\"kda_layers\":[1,\"two\"]}}", "kda_layers", "two");
+    CU_ASSERT(!read_text("{\"linear_attn_config\":{\"kda_layers\":[0,257]}}").layer_linear[0]);
 }
 
 static void language_part_of_multimodal(void)

@@ -214,6 +214,45 @@ static void hybrids(void)
           "backbone.layers.3.mixer.conv1d.weight", "backbone.embeddings.weight embed[0] aside");
 }
 
+/* Layers 0 and 2 (counted from 1 in the configuration) have linear attention. */
+static void kimi_linear(void)
+{
+#define KIMI                                                                                       \
+    "{\"model_type\":\"kimi_linear\",\"hidden_size\":12,\"num_attention_heads\":4,"                \
+    "\"kv_lora_rank\":4,\"linear_attn_config\":{\"kda_layers\":[1,3],\"full_attn_layers\":[2]}}"
+#define GGUF_KIMI                                                                                  \
+    "{\"llmfp_complete\":true,\"model_type\":\"kimi-linear\",\"num_query_heads\":[4,4],"           \
+    "\"num_kv_heads\":[0,1]}"
+#define KL(layer, name, role)                                                                      \
+    {                                                                                              \
+        KIMI, "model.layers." #layer "." name, "12x12", "1 * " role "[" #layer "] 144"             \
+    }
+    static const struct roles_case cases[] = {
+        KL(1, "self_attn.q_proj.weight", "attn.q"),
+        KL(1, "self_attn.o_proj.weight", "attn.o"),
+        KL(1, "self_attn.kv_a_proj_with_mqa.weight", "attn.kv_a"),
+        KL(1, "self_attn.kv_b_proj.weight", "attn.kv_b"),
+        KL(0, "self_attn.q_proj.weight", "other:model.layers.*.self_attn.q_proj.weight"),
+        KL(2, "self_attn.k_proj.weight", "other:model.layers.*.self_attn.k_proj.weight"),
+        KL(2, "self_attn.v_proj.weight", "other:model.layers.*.self_attn.v_proj.weight"),
+        KL(2, "self_attn.o_proj.weight", "other:model.layers.*.self_attn.o_proj.weight"),
+        KL(2, "self_attn.f_a_proj.weight", "other:model.layers.*.self_attn.f_a_proj.weight"),
+        KL(2, "self_attn.A_log", "other:model.layers.*.self_attn.A_log"),
+        KL(2, "input_layernorm.weight", "norm.attn"),
+        KL(2, "block_sparse_moe.shared_experts.up_proj.weight", "moe.shared.up"),
+        KL(2, "block_sparse_moe.gate.e_score_correction_bias", "moe.router.bias"),
+        {GGUF_KIMI, "blk.0.attn_q.weight", "12x12", "1 * other:blk.*.attn_q.weight[0] 144"},
+        {GGUF_KIMI, "blk.0.attn_output.weight", "12x12",
+         "1 * other:blk.*.attn_output.weight[0] 144"},
+        {GGUF_KIMI, "blk.1.attn_q.weight", "12x12", "1 * attn.q[1] 144"},
+        {GGUF_KIMI, "blk.1.attn_output.weight", "12x12", "1 * attn.o[1] 144"},
+    };
+    ROLES_CHECK(cases);
+#undef KIMI
+#undef GGUF_KIMI
+#undef KL
+}
+
 static void other_stacks(void)
 {
     CHECK("gptj", T "attn.q_proj.weight attn.q[3]", T "attn.out_proj.weight attn.o[3]",
@@ -356,4 +395,5 @@ static void fused(void)
 }
 
 TEST_PROGRAM("table of families", TEST(llama_names), TEST(norms_behind), TEST(mixtures),
-             TEST(hybrids), TEST(other_stacks), TEST(gguf), TEST(wrappers), TEST(fused))
+             TEST(hybrids), TEST(kimi_linear), TEST(other_stacks), TEST(gguf), TEST(wrappers),
+             TEST(fused))
