@@ -1,12 +1,14 @@
 """What a reader does with a report page, in headless Chromium: sorting the table of models, and the
-values under the pointer. A script is added to the page that does it and notes what it finds.
-Skips (77) where there is no Chromium."""
+values under the pointer. A script is added to the page that does it and notes what it finds. How
+the page looks on a phone and a screen, light and dark, is measured through ChromeDriver.
+Skips (77) where there is no Chromium or no ChromeDriver."""
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import urllib.request
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 
@@ -15,6 +17,7 @@ import harness  # noqa: E402
 
 PROGRAM = os.path.join(harness.ROOT, "src", "report", "llmfp-report")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+DRIVER = shutil.which("chromedriver")
 FOUND = "what-was-found"
 READER = """
 const found = {};
@@ -44,6 +47,76 @@ pre.id = "what-was-found";
 pre.textContent = JSON.stringify(found);
 document.body.append(pre);
 """
+
+
+# What is wrong with the looks of a page: wider than the window, text that leaves its figure, or
+# letters without the contrast of WCAG AA (4.5).
+LOOKS = """
+const wrong = [];
+if (document.documentElement.scrollWidth > innerWidth)
+  wrong.push("the page is " + document.documentElement.scrollWidth + " wide, the window " + innerWidth);
+const light = colour => {
+  const parts = colour.match(/[0-9.]+/g).slice(0, 3).map(part => part / 255)
+    .map(part => part <= 0.04045 ? part / 12.92 : Math.pow((part + 0.055) / 1.055, 2.4));
+  return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2];
+};
+const behind = element => {
+  for (; element; element = element.parentElement) {
+    const colour = getComputedStyle(element).backgroundColor;
+    if (!/^rgba\\(.*, 0\\)$/.test(colour)) return colour;
+  }
+  return "rgb(255, 255, 255)";
+};
+let measured = 0;
+for (const element of document.querySelectorAll("body *")) {
+  const own = Array.from(element.childNodes).some(node => node.nodeType === 3 && node.textContent.trim());
+  const box = element.getBoundingClientRect();
+  if (!own || !box.width || element.closest("title, desc, script, style")) continue;
+  const style = getComputedStyle(element), figure = element.closest("svg");
+  const two = [light(figure ? style.fill : style.color), light(behind(element))].sort((a, b) => b - a);
+  const contrast = (two[0] + 0.05) / (two[1] + 0.05);
+  measured++;
+  if (contrast < 4.5) wrong.push(element.tagName + " '" + element.textContent.slice(0, 30) + "': contrast " + contrast);
+  if (!figure) continue;
+  const room = figure.getBoundingClientRect();
+  if (box.left < room.left - 1 || box.right > room.right + 1)
+    wrong.push("'" + element.textContent.slice(0, 30) + "' leaves its figure");
+}
+return [measured, wrong];
+"""
+
+
+class Driver:
+    """A browser that is told by ChromeDriver what to do (W3C WebDriver over HTTP)."""
+
+    def __init__(self, folder):
+        self.process = subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                                        text=True)
+        port = next(match[1] for match in (re.search(r"successfully on port (\d+)", line) for line in self.process.stdout) if match)
+        self.address = f"http://127.0.0.1:{port}/session"
+        options = {"binary": CHROMIUM, "args": ["--headless", "--no-sandbox", "--disable-gpu",
+                                                f"--user-data-dir={folder}"]}
+        made = self.ask("", {"capabilities": {"alwaysMatch": {
+            "goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL"}}}})
+        self.address += "/" + made["sessionId"]
+
+    def ask(self, path, content, method="POST"):
+        data = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(self.address + path, data, {"Content-Type": "application/json"}, method=method)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)["value"]
+
+    def tool(self, command, **parameters):
+        """A command of Chromium's developer tools."""
+        return self.ask("/goog/cdp/execute", {"cmd": command, "params": parameters})
+
+    def quit(self):
+        try:
+            self.ask("", None, "DELETE")
+        finally:
+            self.process.terminate()
+            self.process.wait(30)
+            self.process.stdout.close()
 
 
 class Browser(harness.Case):
@@ -89,6 +162,33 @@ class Browser(harness.Case):
         self.equal([found["labels"][0], found["curve"][1], found["diagonal"][1]], ["", "", ""], "nothing there")
         self.check(found["wide"][0] <= found["wide"][1], f"wider than the window: {found['wide']}")
 
+    def test_looks(self):
+        """One model, and many with hostile names, failed ones and mixed depths."""
+        names = ["x" * 3000, "<b>a</b>", "\u6f22\u5b57" * 90, " ", "\u202eevil", "a b " * 80] + [
+            f"organisation/model-{i}-instruct" for i in range(30)]
+        pages = {"one": (["only"], [32], {}),
+                 "many": (names, [(32, 8, 2, 1, 80)[i % 5] for i in range(36)],
+                          {"failed": [3, 30], "lacking": {(0, "attn.q"), (1, "norm.attn")},
+                           "texts": {"message": "cut off " * 90, "path": "/a" * 300}}),
+                 "hundreds": ([f"organisation/model-{i}" for i in range(500)], [32] * 500, {})}
+        driver = Driver(self.path("driver"))
+        self.addCleanup(driver.quit)
+        for name, (models, depths, more) in pages.items():
+            results = generated.write(self.path(f"{name}.h5"), models, depths, **more)
+            subprocess.run([sys.executable, PROGRAM, results, "-o", self.path(f"{name}.html")], timeout=60, check=True)
+            for width, scheme in ((390, "light"), (390, "dark"), (1280, "light"), (1280, "dark")):
+                driver.tool("Emulation.setDeviceMetricsOverride", width=width, height=844, deviceScaleFactor=1,
+                            mobile=width < 500)
+                driver.tool("Emulation.setEmulatedMedia",
+                            features=[{"name": "prefers-color-scheme", "value": scheme}])
+                driver.ask("/url", {"url": f"file://{self.path(name + '.html')}"})
+                driver.ask("/execute/sync", {"script": "for (const d of document.querySelectorAll('details')) d.open = true",
+                                             "args": []})
+                measured, wrong = driver.ask("/execute/sync", {"script": LOOKS, "args": []})
+                self.check(measured > 50, f"{name}: only {measured} texts")
+                self.equal(wrong[:5], [], f"{name}, {width} wide, {scheme}")
+        self.equal(driver.ask("/se/log", {"type": "browser"}), [], "messages of the browser")
+
     def test_own_script_runs_under_the_policy(self):
         dumped = self.dump(self.page())
         self.check(dumped.count("<button>") >= 12, "heads of columns are buttons")
@@ -97,7 +197,7 @@ class Browser(harness.Case):
 
 
 if __name__ == "__main__":
-    if CHROMIUM is None:
-        print("no Chromium here: reports were not tried in a browser (Debian package chromium)")
+    if CHROMIUM is None or DRIVER is None:
+        print("NOT TESTED: reports were not tried in a browser (Debian: chromium chromium-driver fonts-dejavu-core)")
         sys.exit(77)
     harness.main()
