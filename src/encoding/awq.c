@@ -11,7 +11,8 @@
 #include "columns.h"
 #include "kernels.h"
 
-static const uint8_t output_of_nibble[8] = {0, 2, 4, 6, 1, 3, 5, 7};
+/* Of the low nibble of each byte of a word; that of the high nibble is 2 more. */
+static const uint8_t output_of_byte[4] = {0, 4, 1, 5};
 
 struct task {
     const struct llmfp_sides *sides;
@@ -32,12 +33,11 @@ static void set_columns(const struct task *task, struct columns *columns, uint64
         columns->zero_point[p] = zeros[p] & 15;
         columns->zero_point[COLUMNS_HALF + p] = zeros[p] >> 4;
     }
-    for (size_t p = 0; p < n; p += 4) {
-        const uint64_t output = group * task->outputs + (first + p) / 4 * 8;
-        for (size_t nibble = 0; nibble < 8; nibble++) {
-            columns->scale[nibble % 2 * COLUMNS_HALF + p + nibble / 2] =
-                side_pattern_of(encoding, scales, output + output_of_nibble[nibble]);
-        }
+    const uint64_t output = group * task->outputs + 2 * first;
+    for (size_t p = 0; p < n; p++) {
+        const uint64_t low = output + p / 4 * 8 + output_of_byte[p % 4];
+        columns->scale[p] = side_pattern_of(encoding, scales, low);
+        columns->scale[COLUMNS_HALF + p] = side_pattern_of(encoding, scales, low + 2);
     }
 }
 

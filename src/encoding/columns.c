@@ -3,6 +3,20 @@
 #include "columns_template.h"
 #include "llmfp/isa.h"
 
+static void add_nibbles(struct columns *columns, const unsigned char *bytes, size_t stride,
+                        size_t n_rows, size_t n)
+{
+    struct lanes lanes;
+    for (unsigned half = 0; half < 2; half++) {
+        const size_t first = half * (size_t)COLUMNS_HALF;
+        memcpy(lanes.zero_point, columns->zero_point + first, n);
+        lanes_reset(&lanes, n);
+        lanes_add(&lanes, bytes, stride, n_rows, n, 4 * half, 4);
+        clear(columns, first, n);
+        take_lanes(columns, first, &lanes, n, 1);
+    }
+}
+
 void columns_finish_portable(struct column_sums *sums, const struct columns *columns, size_t first,
                              size_t n, unsigned count, enum llmfp_encoding_id scales)
 {

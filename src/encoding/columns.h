@@ -80,7 +80,7 @@ void column_sums_begin(struct column_sums *sums);
 void column_sums_carry(struct column_sums *sums);
 void column_sums_flush(struct column_sums *sums, struct llmfp_moments *moments);
 
-columns_finish columns_finish_portable;
+columns_finish columns_finish_portable, columns_finish_avx2;
 extern const struct columns_kernels columns_avx2, columns_avx512;
 
 #endif

@@ -71,17 +71,3 @@ static TARGET void add_inputs(struct columns *columns, const unsigned char *byte
         }
     }
 }
-
-static TARGET void add_nibbles(struct columns *columns, const unsigned char *bytes, size_t stride,
-                               size_t n_rows, size_t n)
-{
-    struct lanes lanes;
-    for (unsigned half = 0; half < 2; half++) {
-        const size_t first = half * (size_t)COLUMNS_HALF;
-        memcpy(lanes.zero_point, columns->zero_point + first, n);
-        lanes_reset(&lanes, n);
-        lanes_add(&lanes, bytes, stride, n_rows, n, 4 * half, 4);
-        clear(columns, first, n);
-        take_lanes(columns, first, &lanes, n, 1);
-    }
-}
