@@ -194,6 +194,24 @@ static uint64_t first_of(const struct windows *windows)
     return windows->lowest == 1 ? 1U : (uint64_t)windows->lowest << 52;
 }
 
+/* After another width has been chosen. */
+static void use_width(struct windows *windows)
+{
+    close_window(windows);
+    windows->lowest = 0;
+    windows->kernels = windows->width.is_wide ? windows->narrow->wide : windows->narrow;
+}
+
+/* As place_window, with wide kernels where the narrow ones have no such window. */
+static void place_some_window(struct windows *windows, uint64_t magnitude)
+{
+    if (!place_window(windows, magnitude)) {
+        widen(&windows->width);
+        use_width(windows);
+        (void)place_window(windows, magnitude);
+    }
+}
+
 /* Sum n elements in the window, but for *n_outside below it. False where one is larger than
  * `most`: then none is summed. */
 static bool add_in_window(struct windows *windows, const unsigned char *bytes, size_t n,
@@ -255,10 +273,8 @@ static void add_outside(struct windows *windows, unsigned char *outside, size_t 
         memset(outside + 8 * n_left, 0, 8 * n_zeros);
         const uint64_t most = largest_magnitude(windows->kernels->range(outside, n_left + n_zeros));
         size_t n_outside = 0;
-        if (!place_window(windows, most) ||
-            !add_in_window(windows, outside, n_left + n_zeros, most, outside, &n_outside)) {
-            break;
-        }
+        place_some_window(windows, most);
+        (void)add_in_window(windows, outside, n_left + n_zeros, most, outside, &n_outside);
         windows->zeros -= n_zeros;
         windows->n_inside -= n_zeros;
         n_left = n_outside;
@@ -304,18 +320,17 @@ static void add_in_windows(struct windows *windows, const unsigned char *bytes, 
     if (!add_unseen(windows, bytes, n, outside, &n_outside)) {
         const struct window64_range range = windows->kernels->range(bytes, n);
         const uint64_t most = largest_magnitude(range);
-        if (most >> 52 == BINS - 1 || !place_window(windows, most)) {
+        if (most >> 52 == BINS - 1) {
             add_one_by_one(windows->moments, windows->block, bytes, n);
             return;
         }
         note_range(windows->block, range);
+        place_some_window(windows, most);
         (void)add_in_window(windows, bytes, n, most, outside, &n_outside);
     }
     add_outside(windows, outside, n_outside);
     if (width_changes(&windows->width, n_outside >= TOO_MANY)) {
-        close_window(windows);
-        windows->lowest = 0;
-        windows->kernels = windows->width.is_wide ? windows->narrow->wide : windows->narrow;
+        use_width(windows);
     }
 }
 

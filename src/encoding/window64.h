@@ -40,7 +40,7 @@ struct window64_range {
 struct window64_kernels {
     int bits;
     int step;
-    int least_unit; /* units from least to most are possible */
+    int least_unit; /* units from least to most are possible; of wide ones all that occur */
     int most_unit;
     const struct window64_kernels *wide; /* of more bits, and slower; NULL in these themselves */
     struct window64_range (*range)(const unsigned char *bytes, size_t n);

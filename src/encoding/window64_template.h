@@ -17,7 +17,8 @@
  *   N (2^193 + 2^204 + 2^164) < 2^50 2^164, and N 2 (2^(41 (k + 1)) / 2 + 2^(41 k)) <
  *   2^51 2^(41 k). The last rests are at most 2^40: 2 N of them stay below 2^53. Likewise v
  *   from k = 2 on, N (2^123 + 2^82) < 2^51 2^82.
- * Units are such that nothing underflows, nor is infinite.                      */
+ * Units are such that nothing underflows, nor is infinite; beyond those that do so (shift_of),
+ * windows are moved by a power of two, exactly; down, only wide ones.                */
 #include "window64.h"
 
 enum {
@@ -25,6 +26,9 @@ enum {
     STEP = 23,
     WIDE_BITS = 123,
     WIDE_STEP = 41,
+    SHIFT = 600, /* binades: wide windows beyond these units are moved that far, exactly */
+    LEAST_UNSHIFTED = -500,
+    MOST_UNSHIFTED = 350,
     LANES = VECTOR_BYTES / 8,
     N_LANES = 1,
     CHUNK_BYTES = 8 * WINDOW64_CHUNK,
@@ -38,6 +42,9 @@ typedef int64_t magnitude;
 typedef vector_i64 patterns;
 #define MOST_MAGNITUDE INT64_MAX
 #define SIGN           INT64_MIN
+/* `first` of the lowest and of the highest window that is not moved. */
+#define LEAST_UNMOVED ((int64_t)(LEAST_UNSHIFTED + 1075) << 52)
+#define MOST_UNMOVED  ((int64_t)(MOST_UNSHIFTED + 1075) << 52)
 
 #include "window_accumulators.h"
 #include "window_chunk.h"
@@ -85,13 +92,38 @@ INLINE void add_wide_doubles(struct lanes *lanes, vector_f64 x, vector_f64 one)
     add_down(lanes->squares, 4, r, one);
 }
 
+/* Elements of a window that is moved up: multiplications of subnormal numbers take many times
+ * longer than others. Those have the exponent of the lowest normal ones, but no leading bit:
+ * it is put in and subtracted. */
+INLINE vector_f64 move_up(patterns pattern)
+{
+    const int64_t binade = INT64_C(1) << 52;
+    const patterns m = pattern & MOST_MAGNITUDE;
+    const patterns is_subnormal = (patterns)(m < binade);
+    const patterns moved = m + SHIFT * binade + (is_subnormal & binade);
+    const patterns leading = is_subnormal & ((SHIFT + 1) * binade);
+    return (vector_f64)((patterns)((vector_f64)moved - (vector_f64)leading) | (pattern & SIGN));
+}
+
+/* Elements of a window that is moved down: normal ones, and zeros. */
+INLINE vector_f64 move_down(patterns pattern)
+{
+    const patterns is_zero = (patterns)((pattern & MOST_MAGNITUDE) == 0);
+    return (vector_f64)(pattern - (~is_zero & (SHIFT * (INT64_C(1) << 52))));
+}
+
 INLINE void add_chunk(struct lanes *lanes, const unsigned char *bytes, bool is_wide, bool is_masked,
                       struct limits limits)
 {
     const vector_f64 one = hidden_one();
+    const bool is_moved_up = limits.first < LEAST_UNMOVED;
+    const bool is_moved_down = is_wide && limits.first > MOST_UNMOVED;
 #pragma GCC unroll 1
     for (int i = 0; i < VECTORS; i++) {
-        const vector_f64 x = (vector_f64)load_masked(bytes, i, is_masked, limits);
+        const patterns pattern = load_masked(bytes, i, is_masked, limits);
+        const vector_f64 x = is_moved_up     ? move_up(pattern)
+                             : is_moved_down ? move_down(pattern)
+                                             : (vector_f64)pattern;
         if (is_wide) {
             add_wide_doubles(lanes, x, one);
         } else {
@@ -123,8 +155,16 @@ INLINE void copy_lanes(struct lanes *to, const struct lanes *from, bool is_wide)
     }
 }
 
+/* Binades by which a window moves before squares and anchors would underflow, or be infinite. */
+static int shift_of(int unit)
+{
+    return unit < LEAST_UNSHIFTED ? SHIFT : unit > MOST_UNSHIFTED ? -SHIFT : 0;
+}
+
 INLINE void begin_lanes(struct lanes *lanes, int unit, bool is_wide)
 {
+    const int shift = shift_of(unit);
+    unit += shift;
     const vector_f64 zero = {0};
     for (int k = 0; k < 3; k++) {
         const double anchor = is_wide && k > 0 ? anchor_of(unit + k * WIDE_STEP) : 0;
@@ -144,23 +184,25 @@ INLINE void collect_narrow(struct window64 *window, const struct lanes *lanes)
     /* Number k of the unit 2^(2 unit + to[k] STEP), times[k] times. */
     static const int to[6] = {0, 1, 2, 2, 3, 4};
     static const int times[6] = {1, 2, 2, 1, 2, 1};
+    const int shifted = window->unit + shift_of(window->unit);
     for (int k = 0; k < 3; k++) {
-        window->sum[k] = total_of(lanes->sum[k], 0, window->unit + k * STEP);
+        window->sum[k] = total_of(lanes->sum[k], 0, shifted + k * STEP);
     }
     for (int k = 0; k < 6; k++) {
         window->squares[to[k]] +=
-            (llmfp_i128)times[k] * total_of(lanes->squares[k], 0, 2 * window->unit + to[k] * STEP);
+            (llmfp_i128)times[k] * total_of(lanes->squares[k], 0, 2 * shifted + to[k] * STEP);
     }
 }
 
 INLINE void collect_wide(struct window64 *window, const struct lanes *lanes)
 {
+    const int shifted = window->unit + shift_of(window->unit);
     for (int k = 0; k < 3; k++) {
-        const int unit = window->unit + k * WIDE_STEP;
+        const int unit = shifted + k * WIDE_STEP;
         window->sum[k] = total_of(lanes->sum[k], k > 0 ? anchor_of(unit) : 0, unit);
     }
     for (int k = 0; k < 6; k++) {
-        const int unit = 2 * window->unit + k * WIDE_STEP;
+        const int unit = 2 * shifted + k * WIDE_STEP;
         window->squares[k] = total_of(lanes->squares[k], k > 0 ? anchor_of(unit) : 0, unit);
     }
 }
@@ -242,11 +284,11 @@ static TARGET struct window64_range find_range64(const unsigned char *bytes, siz
 
 #define WINDOW64_WIDE_KERNELS                                                                      \
     {                                                                                              \
-        .bits = WIDE_BITS, .step = WIDE_STEP, .least_unit = -500, .most_unit = 350,                \
+        .bits = WIDE_BITS, .step = WIDE_STEP, .least_unit = -1074, .most_unit = 1023 - 52,         \
         .range = find_range64, .add = add_wide_window64,                                           \
     }
 #define WINDOW64_KERNELS(wide_ones)                                                                \
     {                                                                                              \
-        .bits = BITS, .step = STEP, .least_unit = -500, .most_unit = 400, .range = find_range64,   \
-        .wide = (wide_ones), .add = add_window64,                                                  \
+        .bits = BITS, .step = STEP, .least_unit = -1074, .most_unit = MOST_UNSHIFTED,              \
+        .range = find_range64, .wide = (wide_ones), .add = add_window64,                           \
     }

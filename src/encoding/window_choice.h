@@ -37,6 +37,13 @@ struct width {
     unsigned next;   /* how many that will be next time; at first LEAST_WIDE */
 };
 
+static inline void widen(struct width *width)
+{
+    width->is_wide = true;
+    width->n_left = width->next;
+    width->next = width->next < MOST_LEFT ? 4 * width->next : MOST_LEFT;
+}
+
 /* After each block: whether the width is another one now. */
 static inline bool width_changes(struct width *width, bool is_too_narrow)
 {
@@ -46,9 +53,7 @@ static inline bool width_changes(struct width *width, bool is_too_narrow)
         return !width->is_wide;
     }
     if (is_too_narrow) {
-        width->is_wide = true;
-        width->n_left = width->next;
-        width->next = width->next < MOST_LEFT ? 4 * width->next : MOST_LEFT;
+        widen(width);
     }
     return width->is_wide;
 }

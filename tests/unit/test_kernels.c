@@ -50,6 +50,7 @@ enum class {
     JUMPS,
     WIDE_EDGES,
     MIXED_BLOCKS,
+    FAR_ENDS,
     N_CLASSES
 };
 
@@ -99,6 +100,8 @@ static double value_of(enum class class, size_t i, size_t n)
                (i / 9000 % 2 == 0 ? 1 : -1);
     case WIDE_EDGES: /* full mantissas of one sign, around the ends of the widest windows */
         return ldexp(0x1.fffffffffffffp0, (r % 2 == 0 ? 0 : 76 - (int)(r / 2 % 96)) - 20);
+    case FAR_ENDS: /* of doubles, subnormal ones among them */
+        return ldexp(g, i / 4096 % 3 == 2 ? 1026 : i / 4096 % 3 == 1 ? -1045 : -980);
     case MIXED_BLOCKS: /* each has a width of its own; some have elements that are not finite */
         switch (i / 4096 * 5 % 13 % 5) {
         case 0:
