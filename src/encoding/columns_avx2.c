@@ -152,19 +152,19 @@ static TARGET void add_words_by_vectors(struct columns *columns, const unsigned 
 
 /* ---- nibbles of columns ---- */
 
-/* Both nibbles of 32 bytes a row. Sums and squares are in lanes of 16 bits, columns 0 to 7 and
- * 16 to 23 in the first vector of a half, the others in the second. */
+/* The low or the high nibbles of 32 bytes a row. Sums and squares are in lanes of 16 bits,
+ * columns 0 to 7 and 16 to 23 in the first vector, the others in the second. */
 struct strip {
-    __m256i sum[2][2];
-    __m256i squares[2][2];
-    __m256i zeros[2];
-    __m256i least[2];
-    __m256i largest[2];
+    __m256i sum[2];
+    __m256i squares[2];
+    __m256i zeros;
+    __m256i least;
+    __m256i largest;
 };
 
 /* Rows that are added at once: few lines of memory whose addresses collide in a cache, and
  * sums of a column that fit a byte. */
-enum { STRIPS = COLUMNS_HALF / VECTOR_BYTES, STRIP_ROWS = 16 };
+enum { STRIPS = COLUMNS_HALF / VECTOR_BYTES, STRIP_ROWS = 16, CACHE_LINE = 64 };
 _Static_assert(STRIP_ROWS * 15 <= UINT8_MAX, "sums in bytes");
 _Static_assert((COLUMNS_MOST_IN_BYTE + 1) * 15 * 15 <= UINT16_MAX, "squares in 16 bits");
 
@@ -173,56 +173,46 @@ VECTORS __m256i nibbles(__m256i bytes, int half)
     return _mm256_and_si256(half == 0 ? bytes : _mm256_srli_epi16(bytes, 4), _mm256_set1_epi8(15));
 }
 
-VECTORS void look_at_row(struct strip *s, int half, __m256i q, __m256i zero_point)
+VECTORS __m256i add_squares(__m256i squares, __m256i codes)
 {
-    s->zeros[half] = _mm256_sub_epi8(s->zeros[half], _mm256_cmpeq_epi8(q, zero_point));
-    s->least[half] = _mm256_min_epu8(s->least[half], q);
-    s->largest[half] = _mm256_max_epu8(s->largest[half], q);
+    return _mm256_add_epi16(squares, _mm256_maddubs_epi16(codes, codes));
 }
 
-VECTORS void add_squares(struct strip *s, int half, __m256i a, __m256i b)
-{
-    const __m256i low = _mm256_unpacklo_epi8(a, b);
-    const __m256i high = _mm256_unpackhi_epi8(a, b);
-    s->squares[half][0] = _mm256_add_epi16(s->squares[half][0], _mm256_maddubs_epi16(low, low));
-    s->squares[half][1] = _mm256_add_epi16(s->squares[half][1], _mm256_maddubs_epi16(high, high));
-}
-
-/* n_rows <= STRIP_ROWS. Of an odd number, the last row's partner is 0. */
-VECTORS void add_half(struct strip *s, int half, const unsigned char *bytes, size_t stride,
-                      size_t n_rows, __m256i present, __m256i zero_point)
+/* n_rows <= STRIP_ROWS, two at a time; of an odd number, the last one's partner is 0. */
+VECTORS void add_rows(struct strip *strip, int half, const unsigned char *bytes, size_t stride,
+                      size_t n_rows, __m256i present, const uint8_t *zero_points_of)
 {
     const __m256i none = _mm256_setzero_si256();
+    const __m256i zero_point = _mm256_loadu_si256((const __m256i_u *)zero_points_of);
     __m256i sum = none;
-    size_t r = 0;
-    for (; r + 2 <= n_rows; r += 2) {
+    __m256i squares[2] = {strip->squares[0], strip->squares[1]}; /* in registers */
+    __m256i zeros = strip->zeros;
+    __m256i least = strip->least;
+    __m256i largest = strip->largest;
+    for (size_t r = 0; r < n_rows; r++) {
         const __m256i a = nibbles(load_first(bytes + r * stride, present), half);
-        const __m256i b = nibbles(load_first(bytes + (r + 1) * stride, present), half);
-        sum = _mm256_add_epi8(sum, _mm256_add_epi8(a, b));
-        add_squares(s, half, a, b);
-        look_at_row(s, half, a, zero_point);
-        look_at_row(s, half, b, zero_point);
-    }
-    if (r < n_rows) {
-        const __m256i a = nibbles(load_first(bytes + r * stride, present), half);
+        __m256i b = none;
         sum = _mm256_add_epi8(sum, a);
-        add_squares(s, half, a, none);
-        look_at_row(s, half, a, zero_point);
+        zeros = _mm256_sub_epi8(zeros, _mm256_cmpeq_epi8(a, zero_point));
+        least = _mm256_min_epu8(least, a);
+        largest = _mm256_max_epu8(largest, a);
+        if (++r < n_rows) {
+            b = nibbles(load_first(bytes + r * stride, present), half);
+            sum = _mm256_add_epi8(sum, b);
+            zeros = _mm256_sub_epi8(zeros, _mm256_cmpeq_epi8(b, zero_point));
+            least = _mm256_min_epu8(least, b);
+            largest = _mm256_max_epu8(largest, b);
+        }
+        squares[0] = add_squares(squares[0], _mm256_unpacklo_epi8(a, b));
+        squares[1] = add_squares(squares[1], _mm256_unpackhi_epi8(a, b));
     }
-    s->sum[half][0] = _mm256_add_epi16(s->sum[half][0], _mm256_unpacklo_epi8(sum, none));
-    s->sum[half][1] = _mm256_add_epi16(s->sum[half][1], _mm256_unpackhi_epi8(sum, none));
-}
-
-VECTORS void add_rows(struct strip *strip, const unsigned char *bytes, size_t stride, size_t n_rows,
-                      __m256i present, const uint8_t *zero_points_of)
-{
-    struct strip s = *strip; /* in registers */
-    for (int half = 0; half < 2; half++) {
-        const __m256i zero_point =
-            _mm256_loadu_si256((const __m256i_u *)(zero_points_of + half * COLUMNS_HALF));
-        add_half(&s, half, bytes, stride, n_rows, present, zero_point);
-    }
-    *strip = s;
+    strip->sum[0] = _mm256_add_epi16(strip->sum[0], _mm256_unpacklo_epi8(sum, none));
+    strip->sum[1] = _mm256_add_epi16(strip->sum[1], _mm256_unpackhi_epi8(sum, none));
+    strip->squares[0] = squares[0];
+    strip->squares[1] = squares[1];
+    strip->zeros = zeros;
+    strip->least = least;
+    strip->largest = largest;
 }
 
 /* 16-bit lanes in the order of columns, as 32 bits. */
@@ -236,39 +226,53 @@ VECTORS void put_words_of_strip(uint32_t *to, const __m256i lanes[2])
     }
 }
 
-VECTORS void put_strip(struct columns *columns, size_t first, const struct strip *strip, int half)
+VECTORS void put_strip(struct columns *columns, size_t c, const struct strip *strip)
 {
-    const size_t c = (size_t)half * COLUMNS_HALF + first;
     uint8_t zeros[VECTOR_BYTES];
-    put_words_of_strip(columns->sum + c, strip->sum[half]);
-    put_words_of_strip(columns->squares + c, strip->squares[half]);
-    store(zeros, strip->zeros[half]);
+    put_words_of_strip(columns->sum + c, strip->sum);
+    put_words_of_strip(columns->squares + c, strip->squares);
+    store(zeros, strip->zeros);
     for (size_t i = 0; i < VECTOR_BYTES; i += 8) {
         store(columns->zeros + c + i,
               _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i_u *)(zeros + i))));
     }
-    store(columns->least + c, strip->least[half]);
-    store(columns->largest + c, strip->largest[half]);
+    store(columns->least + c, strip->least);
+    store(columns->largest + c, strip->largest);
+}
+
+/* The rows that come next: they are far apart, which no processor foresees. */
+VECTORS void prefetch_rows(const unsigned char *bytes, size_t stride, size_t n_rows)
+{
+    for (size_t r = 0; r < n_rows && r < STRIP_ROWS; r++) {
+        __builtin_prefetch(bytes + r * stride);
+    }
 }
 
 static TARGET void add_nibbles(struct columns *columns, const unsigned char *bytes, size_t stride,
                                size_t n_rows, size_t n)
 {
-    struct strip strips[STRIPS];
+    struct strip strips[STRIPS][2];
     memset(strips, 0, sizeof strips);
     for (size_t i = 0; i < STRIPS; i++) {
-        strips[i].least[0] = strips[i].least[1] = _mm256_set1_epi8(-1);
+        strips[i][0].least = strips[i][1].least = _mm256_set1_epi8(-1);
     }
     for (size_t r = 0; r < n_rows; r += STRIP_ROWS) {
         const size_t rows = n_rows - r < STRIP_ROWS ? n_rows - r : STRIP_ROWS;
+        const unsigned char *from = bytes + r * stride;
         for (size_t first = 0; first < n; first += VECTOR_BYTES) {
-            add_rows(&strips[first / VECTOR_BYTES], bytes + r * stride + first, stride, rows,
-                     mask_of(n - first), columns->zero_point + first);
+            struct strip *both = strips[first / VECTOR_BYTES];
+            const __m256i present = mask_of(n - first);
+            if (first % CACHE_LINE == 0) {
+                prefetch_rows(from + rows * stride + first, stride, n_rows - r - rows);
+            }
+            add_rows(&both[0], 0, from + first, stride, rows, present, columns->zero_point + first);
+            add_rows(&both[1], 1, from + first, stride, rows, present,
+                     columns->zero_point + COLUMNS_HALF + first);
         }
     }
     for (size_t first = 0; first < n; first += VECTOR_BYTES) {
-        put_strip(columns, first, &strips[first / VECTOR_BYTES], 0);
-        put_strip(columns, first, &strips[first / VECTOR_BYTES], 1);
+        put_strip(columns, first, &strips[first / VECTOR_BYTES][0]);
+        put_strip(columns, COLUMNS_HALF + first, &strips[first / VECTOR_BYTES][1]);
     }
 }
 
