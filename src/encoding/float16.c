@@ -163,7 +163,7 @@ static void add_16_bits(const struct float16_windowed *windowed, struct llmfp_mo
 
 void llmfp_add_f16(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    struct float16_windowed windowed = {&f16, WINDOW16_BINADES_F16, -24, NULL};
+    struct float16_windowed windowed = {&f16, WINDOW16_BINADES_F16, NULL};
     static const struct window16_kernels *const kernels[LLMFP_N_ISAS] = {
 #if defined(__x86_64__)
         [LLMFP_ISA_AVX512] = &llmfp_window16_f16_avx512,
@@ -178,7 +178,7 @@ void llmfp_add_f16(struct llmfp_moments *moments, const struct llmfp_elements *e
 
 void llmfp_add_bf16(struct llmfp_moments *moments, const struct llmfp_elements *elements)
 {
-    struct float16_windowed windowed = {&bf16, WINDOW16_BINADES_BF16, -133, NULL};
+    struct float16_windowed windowed = {&bf16, WINDOW16_BINADES_BF16, NULL};
     static const struct window16_kernels *const kernels[LLMFP_N_ISAS] = {
 #if defined(__x86_64__)
         [LLMFP_ISA_AVX512] = &llmfp_window16_bf16_avx512,

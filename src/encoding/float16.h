@@ -14,7 +14,6 @@ enum { FLOAT16_SIGN = 1 << 15 };
 struct float16_windowed {
     const struct float_format *format;
     int binades;                            /* of a window */
-    int lowest_exponent;                    /* llmfp/encoding.h */
     const struct window16_kernels *kernels; /* NULL: none on this machine */
 };
 

@@ -4,17 +4,17 @@
  * element inside the window needs no look at the range, and one beyond the range comes back
  * from the kernel. So most blocks are read once (CAPPED). Where elements keep coming back,
  * blocks are looked at before they are summed in a window without that limit (LOOK); where
- * no window holds nearly all, blocks are summed as floats, in windows of many more binades
- * (WIDE). After a disappointment the other way is kept for one block, then 4, 16, ...,
+ * no window holds nearly all, blocks are summed by exponent, however many there are (WIDE;
+ * float16_bins.h). After a disappointment the other way is kept for one block, then 4, 16, ...,
  * so that no input costs much more than its best way.
  *
- * The few elements outside are collected, and summed as floats when there are enough.   */
+ * The few elements outside are collected, and summed by exponent when there are enough. */
 #include <stdbool.h>
 #include <string.h>
 
 #include "bytes.h"
 #include "float16.h"
-#include "float_sums.h"
+#include "float16_bins.h"
 
 enum way { CAPPED, LOOK, WIDE };
 
@@ -23,10 +23,10 @@ enum {
     LEAST_SHARE = 15,     /* of 16 elements that a window must hold */
     MOST_PATIENCE = 256,  /* blocks */
     REST = 4096,          /* collected elements that are summed together */
-    WIDENED = 1024,       /* elements that are floats at a time: 4 KiB */
     MOST_BLOCKS = 1 << 16 /* in one window: sums of squares stay below 2^72, sums below 2^50 */
 };
-_Static_assert((int)WIDENED <= (int)BLOCK, "a block of floats");
+enum { MOST_REST = REST + WINDOW16_BLOCK };
+_Static_assert((int)MOST_REST <= (int)FLOAT16_MOST_BINNED, "what is collected");
 
 struct windows {
     const struct float16_windowed *windowed;
@@ -43,8 +43,8 @@ struct windows {
     int32_t smallest; /* order keys of the known range */
     int32_t largest;
     size_t n_rest;
-    uint16_t rest[REST + WINDOW16_BLOCK + 2 * WINDOW16_CHUNK];
-    struct float_sums floats;
+    uint16_t rest[MOST_REST + 2 * WINDOW16_CHUNK];
+    struct float16_bins bins;
 };
 
 static uint32_t infinity_of(const struct float_format *format)
@@ -60,20 +60,30 @@ static void note_keys(struct windows *windows, int32_t smallest, int32_t largest
     windows->largest = largest > windows->largest ? largest : windows->largest;
 }
 
-static void note_finite_one_by_one(struct windows *windows, const unsigned char *bytes, size_t n)
+/* For blocks that have infinities or NaN. Integers as narrow as elements, for compilers'
+ * vectors. */
+static void note_finite(struct windows *windows, const unsigned char *bytes, size_t n)
 {
-    const uint32_t infinity = infinity_of(windows->windowed->format);
+    const int16_t infinity = (int16_t)infinity_of(windows->windowed->format);
+    int16_t smallest = INT16_MAX;
+    int16_t largest = INT16_MIN;
     for (size_t i = 0; i < n; i++) {
-        const uint32_t pattern = llmfp_load_u16(bytes + 2 * i);
-        if ((pattern & (FLOAT16_SIGN - 1)) < infinity) {
-            note_keys(windows, float16_key(pattern), float16_key(pattern));
-        }
+        const uint16_t pattern = llmfp_load_u16(bytes + 2 * i);
+        const int16_t magnitude = (int16_t)(pattern & (FLOAT16_SIGN - 1));
+        const int16_t key = (int16_t)float16_key(pattern);
+        const int16_t low = (int16_t)(magnitude < infinity ? key : INT16_MAX);
+        const int16_t high = (int16_t)(magnitude < infinity ? key : INT16_MIN);
+        smallest = (int16_t)(low < smallest ? low : smallest);
+        largest = (int16_t)(high > largest ? high : largest);
+    }
+    if (smallest <= largest) {
+        note_keys(windows, smallest, largest);
     }
 }
 
-/* The largest magnitude of n elements, a multiple of WINDOW16_CHUNK; they join the known
- * range, but for those that are infinite or NaN. */
-static uint32_t note_range(struct windows *windows, const unsigned char *bytes, size_t n)
+/* n elements, a multiple of WINDOW16_CHUNK, join the known range, but for those that are
+ * infinite or NaN. */
+static void note_range(struct windows *windows, const unsigned char *bytes, size_t n)
 {
     const struct window16_range range = windows->windowed->kernels->range(bytes, n);
     /* Negative patterns are the larger ones as unsigned, and the larger their magnitude the
@@ -86,77 +96,17 @@ static uint32_t note_range(struct windows *windows, const unsigned char *bytes, 
         any_positive ? range.largest_signed : float16_key(range.smallest_unsigned);
     const uint32_t magnitude = (uint32_t)(largest > -smallest ? largest : -smallest);
     if (magnitude >= infinity_of(windows->windowed->format)) {
-        note_finite_one_by_one(windows, bytes, n);
+        note_finite(windows, bytes, n);
     } else {
         note_keys(windows, smallest, largest);
     }
-    return magnitude;
 }
 
 /* ---- what no window holds ---- */
 
-/* Sum n elements as floats; up to WINDOW16_CHUNK more may be read, of any value. */
-static void add_as_floats(struct windows *windows, const unsigned char *bytes, size_t n)
-{
-    uint32_t floats[WIDENED];
-    for (size_t i = 0; i < n; i += WIDENED) {
-        const size_t n_part = n - i < WIDENED ? n - i : WIDENED;
-        const size_t n_chunks = (n_part + WINDOW16_CHUNK - 1) / WINDOW16_CHUNK * WINDOW16_CHUNK;
-        windows->windowed->kernels->widen(bytes + 2 * i, n_chunks, floats);
-        llmfp_float_sums_add(&windows->floats, (const unsigned char *)floats, n_part);
-    }
-}
-
-static void add_wide_sums(struct windows *windows, const struct window16_wide *window,
-                          size_t n_inside)
-{
-    llmfp_moments_add_sum(windows->moments, window->sum, window->unit);
-    llmfp_moments_add_square(windows->moments, window->squares, 2 * window->unit);
-    windows->n_inside += n_inside;
-    windows->n_zeros += window->zeros;
-}
-
-/* Sum n <= WINDOW16_BLOCK elements in wide windows from the top down; `magnitude` is the
- * largest of the whole chunks of WINDOW16_CHUNK. */
-static void add_wide(struct windows *windows, const unsigned char *bytes, size_t n,
-                     uint32_t magnitude)
-{
-    const struct float_format *format = windows->windowed->format;
-    const struct window16_kernels *kernels = windows->windowed->kernels;
-    const uint32_t infinity = infinity_of(format);
-    uint16_t outside[WINDOW16_BLOCK + WINDOW16_CHUNK];
-    while (n >= WINDOW16_CHUNK && kernels->add_wide != NULL && magnitude < infinity) {
-        const size_t n_end = n % WINDOW16_CHUNK;
-        uint16_t end[WINDOW16_CHUNK];
-        memcpy(end, bytes + 2 * (n - n_end), 2 * n_end);
-        const int top = (int)(magnitude >> format->mantissa_bits);
-        const int below = top - (WINDOW16_WIDE_BITS - format->mantissa_bits - 1);
-        const int lowest = below > 1 ? below : 1;
-        struct window16_wide window = {
-            .unit = bin_exponent(format, lowest),
-            .first = lowest > 1 ? (uint32_t)lowest << format->mantissa_bits : 1,
-            .end = infinity,
-        };
-        const size_t n_outside = kernels->add_wide(&window, bytes, n - n_end, outside);
-        add_wide_sums(windows, &window, n - n_end - n_outside);
-        memcpy(outside + n_outside, end, 2 * n_end);
-        n = n_outside + n_end;
-        bytes = (const unsigned char *)outside;
-        magnitude = n < WINDOW16_CHUNK ? 0 : note_range(windows, bytes, n - n % WINDOW16_CHUNK);
-    }
-    add_as_floats(windows, bytes, n);
-}
-
 static void empty_rest(struct windows *windows)
 {
-    const unsigned char *bytes = (const unsigned char *)windows->rest;
-    for (size_t i = 0; i < windows->n_rest; i += WINDOW16_BLOCK) {
-        const size_t n =
-            windows->n_rest - i < WINDOW16_BLOCK ? windows->n_rest - i : WINDOW16_BLOCK;
-        const size_t n_whole = n - n % WINDOW16_CHUNK;
-        add_wide(windows, bytes + 2 * i, n,
-                 n_whole > 0 ? note_range(windows, bytes + 2 * i, n_whole) : 0);
-    }
+    llmfp_float16_bins_add(&windows->bins, (const unsigned char *)windows->rest, windows->n_rest);
     windows->n_rest = 0;
 }
 
@@ -317,7 +267,7 @@ static void add_block(struct windows *windows, const unsigned char *bytes, size_
         }
         return;
     }
-    const uint32_t magnitude = note_range(windows, bytes, n);
+    note_range(windows, bytes, n);
     if (windows->lowest < 0) {
         place_by_range(windows);
     }
@@ -334,7 +284,7 @@ static void add_block(struct windows *windows, const unsigned char *bytes, size_
         }
         return;
     }
-    add_wide(windows, bytes, n, magnitude);
+    llmfp_float16_bins_add(&windows->bins, bytes, n);
     if (windows->n_left == 0 && place_by_sample(windows, bytes, n)) {
         windows->way = LOOK;
     } else if (windows->n_left == 0) {
@@ -355,8 +305,7 @@ void llmfp_float16_add_in_windows(const struct float16_windowed *windowed,
     windows.lowest = -1;
     windows.smallest = INT32_MAX;
     windows.largest = INT32_MIN;
-    llmfp_float_sums_begin(&windows.floats, moments, llmfp_float_sums_kernels(),
-                           windowed->format->mantissa_bits + 1, windowed->lowest_exponent);
+    llmfp_float16_bins_begin(&windows.bins, windowed->format);
     while (n >= WINDOW16_CHUNK) {
         const uint64_t n_whole = n - n % WINDOW16_CHUNK;
         const size_t n_block = n_whole < WINDOW16_BLOCK ? (size_t)n_whole : WINDOW16_BLOCK;
@@ -370,7 +319,7 @@ void llmfp_float16_add_in_windows(const struct float16_windowed *windowed,
     }
     close_window(&windows);
     empty_rest(&windows);
-    llmfp_float_sums_end(&windows.floats);
+    llmfp_float16_bins_end(&windows.bins, moments);
     llmfp_moments_add_counts(moments, windows.n_inside, windows.n_zeros, 0);
     if (windows.smallest <= windows.largest) {
         llmfp_moments_add_range(moments, float16_value(windowed->format, windows.smallest),

@@ -45,19 +45,6 @@ struct window16_range {
     uint32_t smallest_unsigned;
 };
 
-/* A wide window: elements inside are integers v, |v| < 2^51, in units of 2^unit. */
-enum { WINDOW16_WIDE_BITS = 51 };
-
-struct window16_wide {
-    int unit;
-    uint32_t first; /* patterns without sign: from first on, before end */
-    uint32_t end;
-    /* What the kernel found: */
-    int64_t sum;
-    llmfp_u128 squares;
-    uint64_t zeros;
-};
-
 struct window16_kernels {
     /* Sums of n elements (a multiple of WINDOW16_CHUNK, at most WINDOW16_BLOCK). `outside`
      * has room for n + WINDOW16_CHUNK patterns and receives those that are not summed;
@@ -65,12 +52,6 @@ struct window16_kernels {
     size_t (*add)(const struct window16 *window, const unsigned char *bytes, size_t n,
                   struct window16_sums *sums, uint16_t *outside);
     struct window16_range (*range)(const unsigned char *bytes, size_t n);
-    /* As add, for a wide window. `outside` may be the same memory as `bytes`. NULL: floats
-     * in windows of window.h are as good. */
-    size_t (*add_wide)(struct window16_wide *window, const unsigned char *bytes, size_t n,
-                       uint16_t *outside);
-    /* The same n elements (a multiple of WINDOW16_CHUNK) as patterns of floats. */
-    void (*widen)(const unsigned char *bytes, size_t n, uint32_t *floats);
 };
 
 #if defined(__x86_64__)

@@ -150,27 +150,8 @@ static TARGET struct window16_range find_range(const unsigned char *bytes, size_
     };
 }
 
-static TARGET void widen_bf16(const unsigned char *bytes, size_t n, uint32_t *floats)
-{
-    for (size_t i = 0; i < n; i += 8) {
-        const __m128i x = _mm_loadu_si128((const __m128i_u *)(bytes + 2 * i));
-        _mm256_storeu_si256((__m256i_u *)(floats + i),
-                            _mm256_slli_epi32(_mm256_cvtepu16_epi32(x), 16));
-    }
-}
-
-static TARGET void widen_f16(const unsigned char *bytes, size_t n, uint32_t *floats)
-{
-    for (size_t i = 0; i < n; i += 8) {
-        const __m128i x = _mm_loadu_si128((const __m128i_u *)(bytes + 2 * i));
-        _mm256_storeu_si256((__m256i_u *)(floats + i), _mm256_castps_si256(_mm256_cvtph_ps(x)));
-    }
-}
-
-const struct window16_kernels llmfp_window16_bf16_avx2 = {
-    .add = add_bf16, .range = find_range, .widen = widen_bf16};
-const struct window16_kernels llmfp_window16_f16_avx2 = {
-    .add = add_f16, .range = find_range, .widen = widen_f16};
+const struct window16_kernels llmfp_window16_bf16_avx2 = {.add = add_bf16, .range = find_range};
+const struct window16_kernels llmfp_window16_f16_avx2 = {.add = add_f16, .range = find_range};
 
 #else
 typedef int llmfp_no_avx2; /* a translation unit may not be empty */

@@ -131,89 +131,6 @@ static TARGET size_t add_f16(const struct window16 *window, const unsigned char 
     return add(false, window, bytes, n, sums, outside);
 }
 
-/* -- Wide windows: as the windows of floats in window_avx512.c, which says why sums are exact. */
-
-enum { WIDE_SETS = 4 };
-
-struct wide_lanes {
-    __m512i sum[WIDE_SETS];
-    __m512i low[WIDE_SETS];
-    __m512i high[WIDE_SETS];
-};
-
-INLINE void add_half(struct wide_lanes *lanes, int set, __m256 x, __m512d magic)
-{
-    const __m512i y = _mm512_castpd_si512(_mm512_add_pd(_mm512_cvtps_pd(x), magic));
-    lanes->sum[set] = _mm512_add_epi64(lanes->sum[set], y);
-    lanes->low[set] = _mm512_madd52lo_epu64(lanes->low[set], y, y);
-    lanes->high[set] = _mm512_madd52hi_epu64(lanes->high[set], y, y);
-}
-
-INLINE uint64_t total_of(const __m512i *lanes)
-{
-    return sum_of_lanes(_mm512_add_epi64(_mm512_add_epi64(lanes[0], lanes[1]),
-                                         _mm512_add_epi64(lanes[2], lanes[3])));
-}
-
-INLINE void finish_wide(struct window16_wide *window, const struct wide_lanes *lanes, uint64_t n,
-                        double magic)
-{
-    uint64_t k;
-    memcpy(&k, &magic, sizeof k);
-    const llmfp_u128 unit = (llmfp_u128)1 << 52;
-    window->sum = (int64_t)(total_of(lanes->sum) - n * k);
-    window->squares = total_of(lanes->low) + unit * total_of(lanes->high) -
-                      (llmfp_u128)window->sum * unit - ((llmfp_u128)n << (2 * WINDOW16_WIDE_BITS));
-}
-
-INLINE size_t add_wide(bool bf16, struct window16_wide *window, const unsigned char *bytes,
-                       size_t n, uint16_t *outside)
-{
-    const __m512i first = _mm512_set1_epi16((short)window->first);
-    const __m512i span = _mm512_set1_epi16((short)(window->end - window->first));
-    const double magic_value = ldexp(1.5, 52 + window->unit);
-    const __m512d magic = _mm512_set1_pd(magic_value);
-    struct wide_lanes lanes;
-    for (int set = 0; set < WIDE_SETS; set++) {
-        lanes.sum[set] = _mm512_setzero_si512();
-        lanes.low[set] = _mm512_setzero_si512();
-        lanes.high[set] = _mm512_setzero_si512();
-    }
-    uint16_t *next = outside;
-    window->zeros = 0;
-    for (size_t i = 0; i < n; i += 32) {
-        __builtin_prefetch(bytes + 2 * i + WINDOW16_AHEAD);
-        __m512i x = _mm512_loadu_si512(bytes + 2 * i);
-        const __m512i above =
-            _mm512_sub_epi16(_mm512_and_si512(x, _mm512_set1_epi16(0x7FFF)), first);
-        const __mmask32 out = _mm512_cmpge_epu16_mask(above, span);
-        if (out != 0) {
-            x = set_aside(x, out, &window->zeros, &next);
-        }
-        __m512 a;
-        __m512 b;
-        to_floats(bf16, x, &a, &b);
-        add_half(&lanes, 0, _mm512_castps512_ps256(a), magic);
-        add_half(&lanes, 1, _mm512_extractf32x8_ps(a, 1), magic);
-        add_half(&lanes, 2, _mm512_castps512_ps256(b), magic);
-        add_half(&lanes, 3, _mm512_extractf32x8_ps(b, 1), magic);
-    }
-    finish_wide(window, &lanes, n, magic_value);
-    return (size_t)(next - outside);
-}
-
-static TARGET size_t add_wide_bf16(struct window16_wide *window, const unsigned char *bytes,
-                                   size_t n, uint16_t *outside)
-{
-    return add_wide(true, window, bytes, n, outside);
-}
-
-static TARGET size_t add_wide_f16(struct window16_wide *window, const unsigned char *bytes,
-                                  size_t n, uint16_t *outside)
-{
-    return add_wide(false, window, bytes, n, outside);
-}
-
 static TARGET struct window16_range find_range(const unsigned char *bytes, size_t n)
 {
     __m512i largest_signed = _mm512_set1_epi16(INT16_MIN);
@@ -241,26 +158,8 @@ static TARGET struct window16_range find_range(const unsigned char *bytes, size_
     };
 }
 
-static TARGET void widen_bf16(const unsigned char *bytes, size_t n, uint32_t *floats)
-{
-    for (size_t i = 0; i < n; i += 16) {
-        const __m256i x = _mm256_loadu_si256((const __m256i_u *)(bytes + 2 * i));
-        _mm512_storeu_si512(floats + i, _mm512_slli_epi32(_mm512_cvtepu16_epi32(x), 16));
-    }
-}
-
-static TARGET void widen_f16(const unsigned char *bytes, size_t n, uint32_t *floats)
-{
-    for (size_t i = 0; i < n; i += 16) {
-        const __m256i x = _mm256_loadu_si256((const __m256i_u *)(bytes + 2 * i));
-        _mm512_storeu_si512(floats + i, _mm512_castps_si512(_mm512_cvtph_ps(x)));
-    }
-}
-
-const struct window16_kernels llmfp_window16_bf16_avx512 = {
-    .add = add_bf16, .range = find_range, .add_wide = add_wide_bf16, .widen = widen_bf16};
-const struct window16_kernels llmfp_window16_f16_avx512 = {
-    .add = add_f16, .range = find_range, .add_wide = add_wide_f16, .widen = widen_f16};
+const struct window16_kernels llmfp_window16_bf16_avx512 = {.add = add_bf16, .range = find_range};
+const struct window16_kernels llmfp_window16_f16_avx512 = {.add = add_f16, .range = find_range};
 
 #else
 typedef int llmfp_no_avx512; /* a translation unit may not be empty */

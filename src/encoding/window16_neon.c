@@ -132,31 +132,8 @@ static struct window16_range find_range(const unsigned char *bytes, size_t n)
     };
 }
 
-INLINE void widen(bool bf16, const unsigned char *bytes, size_t n, uint32_t *floats)
-{
-    for (size_t i = 0; i < n; i += 8) {
-        float32x4_t a;
-        float32x4_t b;
-        to_floats(bf16, load(bytes + 2 * i), &a, &b);
-        vst1q_u32(floats + i, vreinterpretq_u32_f32(a));
-        vst1q_u32(floats + i + 4, vreinterpretq_u32_f32(b));
-    }
-}
-
-static void widen_bf16(const unsigned char *bytes, size_t n, uint32_t *floats)
-{
-    widen(true, bytes, n, floats);
-}
-
-static void widen_f16(const unsigned char *bytes, size_t n, uint32_t *floats)
-{
-    widen(false, bytes, n, floats);
-}
-
-const struct window16_kernels llmfp_window16_bf16_neon = {
-    .add = add_bf16, .range = find_range, .widen = widen_bf16};
-const struct window16_kernels llmfp_window16_f16_neon = {
-    .add = add_f16, .range = find_range, .widen = widen_f16};
+const struct window16_kernels llmfp_window16_bf16_neon = {.add = add_bf16, .range = find_range};
+const struct window16_kernels llmfp_window16_f16_neon = {.add = add_f16, .range = find_range};
 
 #else
 typedef int llmfp_no_window16_neon; /* a translation unit may not be empty */

@@ -1,6 +1,6 @@
 /* test_kernels.c - the kernels of every instruction set agree with the portable ones to the
- * bit, for every class of input, length and alignment; those of F32 and F64 with sums that are
- * made element by element, too. */
+ * bit, for every class of input, length and alignment; those of F64, F32, F16 and BF16 with sums
+ * that are made element by element, too. */
 #include <math.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -51,6 +51,7 @@ enum class {
     WIDE_EDGES,
     MIXED_BLOCKS,
     FAR_ENDS,
+    WIDE_NONFINITE,
     N_CLASSES
 };
 
@@ -112,6 +113,17 @@ static double value_of(enum class class, size_t i, size_t n)
             return r % 3000 == 0 ? -INFINITY : g;
         default:
             return r % 500 == 0 ? 0.0 : g;
+        }
+    case WIDE_NONFINITE: /* with zeros and subnormal numbers */
+        switch (r % 9) {
+        case 0:
+            return r % 2 == 0 ? INFINITY : (double)NAN;
+        case 1:
+            return r % 2 == 0 ? 0.0 : -0.0;
+        case 2:
+            return ldexp(g, -126);
+        default:
+            return ldexp(g, (int)(r / 9 % 60) - 40);
         }
     default:
         return g;
@@ -190,7 +202,40 @@ static uint64_t zeros_of(enum llmfp_encoding_id id, const unsigned char *bytes, 
     return zeros;
 }
 
-/* F32 and F64 element by element: no windows, no bins. */
+/* One element, by the C library's own conversions; F16 by its definition. */
+static double load(enum llmfp_encoding_id id, const unsigned char *bytes)
+{
+    double value = 0;
+    float f32;
+    uint16_t half = 0;
+    uint32_t bits;
+    switch (id) {
+    case LLMFP_F64:
+        memcpy(&value, bytes, 8);
+        return value;
+    case LLMFP_F16:
+        memcpy(&half, bytes, 2);
+        value = (half & 0x7C00) == 0 ? ldexp(half & 0x3FF, -24)
+                                     : ldexp((half & 0x3FF) + 0x400, (half >> 10 & 31) - 25);
+        value = (half & 0x7C00) == 0x7C00 ? INFINITY : value;
+        return half >> 15 != 0 ? -value : value;
+    case LLMFP_BF16:
+        memcpy(&half, bytes, 2);
+        bits = (uint32_t)half << 16;
+        memcpy(&f32, &bits, 4);
+        return (double)f32;
+    default:
+        memcpy(&f32, bytes, 4);
+        return (double)f32;
+    }
+}
+
+static bool is_summed_plainly(enum llmfp_encoding_id id)
+{
+    return id == LLMFP_F64 || id == LLMFP_F32 || id == LLMFP_F16 || id == LLMFP_BF16;
+}
+
+/* Element by element: no windows, no bins. */
 static void sum_plainly(enum llmfp_encoding_id id, const unsigned char *bytes, uint64_t n,
                         struct outcome *outcome)
 {
@@ -200,20 +245,13 @@ static void sum_plainly(enum llmfp_encoding_id id, const unsigned char *bytes, u
     struct llmfp_moments moments =
         llmfp_moments_begin(&layout, outcome->additive, outcome->extreme);
     for (uint64_t i = 0; i < n; i++) {
-        float f32;
-        double value;
-        if (id == LLMFP_F64) {
-            memcpy(&value, bytes + 8 * i, 8);
-        } else {
-            memcpy(&f32, bytes + 4 * i, 4);
-            value = (double)f32;
-        }
+        const double value = load(id, bytes + i * llmfp_encoding(id)->block_bytes);
         const bool is_finite = isfinite(value);
         llmfp_moments_add_counts(&moments, 1, value == 0, !is_finite);
         if (is_finite) {
             const int unit = llmfp_encoding(id)->lowest_exponent;
             int exponent = 0;
-            frexp(value, &exponent); /* value has 24 or 53 bits below 2^exponent */
+            frexp(value, &exponent); /* value has 53 bits below 2^exponent, or 24 at most */
             exponent -= id == LLMFP_F64 ? 53 : 24;
             exponent = exponent < unit ? unit : exponent;
             const int64_t mantissa =
@@ -235,7 +273,7 @@ static void compare(enum llmfp_encoding_id id, const unsigned char *bytes, uint6
     run(LLMFP_ISA_PORTABLE, id, bytes, n, &reference);
     CU_ASSERT_EQUAL((uint64_t)reference.additive[LLMFP_COUNT], n);
     CU_ASSERT_EQUAL((uint64_t)reference.additive[LLMFP_ZEROS], zeros_of(id, bytes, n));
-    if (id == LLMFP_F32 || id == LLMFP_F64) {
+    if (is_summed_plainly(id)) {
         sum_plainly(id, bytes, n, &outcome);
         CU_ASSERT_EQUAL(memcmp(&reference, &outcome, sizeof outcome), 0);
     }
@@ -281,9 +319,11 @@ static void every_tail_and_alignment(void)
 {
     for (int f = 0; f < N_FLOATS; f++) {
         for (size_t alignment = 0; alignment < 9; alignment++) {
-            fill(floats[f], OUTLIERS, buffer + alignment, 1400);
-            for (size_t n = 1000; n < 1400; n++) {
-                compare(floats[f], buffer + alignment, n, "tail");
+            for (int wide = 0; wide < 2; wide++) {
+                fill(floats[f], wide ? WIDE_NONFINITE : OUTLIERS, buffer + alignment, 1400);
+                for (size_t n = 1000; n < 1400; n += wide ? 13 : 1) {
+                    compare(floats[f], buffer + alignment, n, "tail");
+                }
             }
         }
     }
@@ -329,6 +369,25 @@ static void largest_sums(void)
             compare(floats[f], buffer, MOST_ELEMENTS, "largest sums");
         }
     }
+}
+
+/* More elements of one pattern, full mantissas, than a bin's sums may hold before they are
+ * unpacked, among others so far below that no window holds them. */
+static void fullest_bins(void)
+{
+    static const enum llmfp_encoding_id ids[] = {LLMFP_F16, LLMFP_BF16};
+    enum { N = (1 << 20) + 70000 };
+    unsigned char *bytes = malloc((size_t)2 * N);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(bytes);
+    for (size_t f = 0; f < sizeof ids / sizeof ids[0]; f++) {
+        for (size_t i = 0; i < N; i++) {
+            const uint16_t low = ids[f] == LLMFP_F16 ? 0x05FF : 0x10FF;
+            const uint16_t pattern = i % 4 == 3 ? low : ids[f] == LLMFP_F16 ? 0xF7FF : 0xFEFF;
+            memcpy(bytes + 2 * i, &pattern, 2);
+        }
+        compare(ids[f], bytes, N, "fullest bins");
+    }
+    free(bytes);
 }
 
 /* Where the environment says so (emulators), a set must be there, and not go untested. */
@@ -383,4 +442,4 @@ static void bounds(void)
 }
 
 TEST_PROGRAM("kernels", TEST(classes), TEST(tails), TEST(patterns), TEST(bounds),
-             TEST(sets_are_there), TEST(names_are_checked))
+             TEST(fullest_bins), TEST(sets_are_there), TEST(names_are_checked))
