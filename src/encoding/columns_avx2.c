@@ -29,11 +29,19 @@ VECTORS void store(void *to, __m256i vector)
     _mm256_storeu_si256((__m256i_u *)to, vector);
 }
 
+/* Of up to `most` rows that come next: they are far apart, which no processor foresees. */
+VECTORS void prefetch_rows(const unsigned char *bytes, size_t stride, size_t n_rows, size_t most)
+{
+    for (size_t r = 0; r < n_rows && r < most; r++) {
+        __builtin_prefetch(bytes + r * stride);
+    }
+}
+
 /* ---- words of codes of one column, 2 or 4 bits ---- */
 
 /* Rows of words that are added at once: codes below 16, two or four of a byte below 4, add up
  * in bytes, and pairs of their squares in 16 bits; words side by side, which fill a cache line. */
-enum { WORDS_ROWS = 8, WORDS_SIDE = 2, WORDS_OF_VECTOR = VECTOR_BYTES / 4 };
+enum { WORDS_ROWS = 8, WORDS_SIDE = 2, WORDS_OF_VECTOR = VECTOR_BYTES / 4, WORDS_AHEAD = 64 };
 _Static_assert(WORDS_ROWS * 2 * 15 <= UINT8_MAX && WORDS_ROWS * 4 * 3 <= UINT8_MAX, "sums");
 _Static_assert(WORDS_ROWS * 2 * 2 * 15 * 15 <= INT16_MAX, "squares");
 
@@ -117,6 +125,9 @@ VECTORS void add_words_of(struct columns *columns, const unsigned char *bytes, s
     const __m256i none = _mm256_setzero_si256();
     for (size_t first = 0; first < n; first += WORDS_SIDE * WORDS_OF_VECTOR) {
         struct word_lanes lanes[WORDS_SIDE];
+        if (first + WORDS_AHEAD < n) {
+            prefetch_rows(bytes + 4 * (first + WORDS_AHEAD), stride, n_rows, 4 * WORDS_ROWS);
+        }
         for (size_t side = 0; side < WORDS_SIDE; side++) {
             lanes[side] = (struct word_lanes){none, none, none, _mm256_set1_epi8(-1), none};
         }
@@ -240,14 +251,6 @@ VECTORS void put_strip(struct columns *columns, size_t c, const struct strip *st
     store(columns->largest + c, strip->largest);
 }
 
-/* The rows that come next: they are far apart, which no processor foresees. */
-VECTORS void prefetch_rows(const unsigned char *bytes, size_t stride, size_t n_rows)
-{
-    for (size_t r = 0; r < n_rows && r < STRIP_ROWS; r++) {
-        __builtin_prefetch(bytes + r * stride);
-    }
-}
-
 static TARGET void add_nibbles(struct columns *columns, const unsigned char *bytes, size_t stride,
                                size_t n_rows, size_t n)
 {
@@ -263,7 +266,7 @@ static TARGET void add_nibbles(struct columns *columns, const unsigned char *byt
             struct strip *both = strips[first / VECTOR_BYTES];
             const __m256i present = mask_of(n - first);
             if (first % CACHE_LINE == 0) {
-                prefetch_rows(from + rows * stride + first, stride, n_rows - r - rows);
+                prefetch_rows(from + rows * stride + first, stride, n_rows - r - rows, STRIP_ROWS);
             }
             add_rows(&both[0], 0, from + first, stride, rows, present, columns->zero_point + first);
             add_rows(&both[1], 1, from + first, stride, rows, present,
