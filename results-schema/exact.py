@@ -72,15 +72,16 @@ def rounded_root(numerator, denominator, exponent=0):
     return rounded(root, rest != 0 or root * root != quotient, exponent // 2 - shift)
 
 
-def mean_of(count, nonfinite, total, exponent):
-    """Mean of `count` elements whose sum is total * 2^exponent."""
+def mean_of(count, nonfinite, total, exponent, divisor=1):
+    """Mean of `count` elements whose sum is total * 2^exponent / divisor."""
     if count == 0 or nonfinite:
         return math.nan
-    return rounded_ratio(total, count, exponent)
+    return rounded_ratio(total, count * divisor, exponent)
 
 
-def std_of(count, nonfinite, total, total_exponent, squares, squares_exponent):
-    """Standard deviation (n - 1 below the line) from exact sums of x and of x^2."""
+def std_of(count, nonfinite, total, total_exponent, squares, squares_exponent, divisor=1):
+    """Standard deviation (n - 1 below the line) from exact sums of x and of x^2, where the
+    elements are x / divisor."""
     if count < 2 or nonfinite:
         return math.nan
     # Both to one unit: the smaller of the exponents of (sum x)^2 and of sum x^2, made even.
@@ -90,4 +91,4 @@ def std_of(count, nonfinite, total, total_exponent, squares, squares_exponent):
     spread -= (total * total) << (2 * total_exponent - unit)
     if spread < 0:
         raise ValueError("the sums cannot belong together: n * sum x^2 < (sum x)^2")
-    return rounded_root(spread, count * (count - 1), unit)
+    return rounded_root(spread, count * (count - 1) * divisor ** 2, unit)

@@ -122,7 +122,11 @@ def check_datasets(file, schema, report):
     sizes = {name: file[name].shape[0] for name in schema["dimensions"]
              if isinstance(file.get(name), h5py.Dataset) and file[name].ndim == 1}
     good = True
+    optional = [name for name, rule in schema["datasets"].items() if rule.get("optional")]
+    some = any(name in file for name in optional)  # then all of them must be there
     for name, rule in schema["datasets"].items():
+        if name in optional and not some:
+            continue
         dataset = file.get(name)
         if not isinstance(dataset, h5py.Dataset):
             report.add("dataset", f"{name} is missing")
@@ -134,6 +138,8 @@ def check_datasets(file, schema, report):
             good = False
             continue
         good &= check_type(name, dataset, rule, report)
+        if file.attrs.get("schema_version", "") < rule.get("since", ""):
+            report.add("dataset", f"{name} is of schema version {rule['since']}")
         check_scales(file, name, dataset, rule, report)
     if good and sizes["exact/coordinate"] != 3:
         report.add("shape", "exact/cell does not have 3 columns")
@@ -194,8 +200,9 @@ def check_labels(file, schema, data, report):
             strings(file, name)  # raises when one is not UTF-8
     if not np.array_equal(file["layer"][()], np.arange(file["layer"].shape[0])):
         report.add("label", "layer is not 0, 1, 2, ...")
-    if not np.array_equal(file["exact/row"][()], np.arange(file["exact/row"].shape[0])):
-        report.add("label", "exact/row is not 0, 1, 2, ...")
+    for name in ("exact/row", "exact/divisor_limb"):
+        if name in file and not np.array_equal(file[name][()], np.arange(file[name].shape[0])):
+            report.add("label", f"{name} is not 0, 1, 2, ...")
     if strings(file, "exact/coordinate") != ["model", "role", "layer"]:
         report.add("label", "exact/coordinate is not model, role, layer")
     if strings(file, "unscanned_reason") != schema["unscanned_reasons"]:
@@ -286,6 +293,20 @@ def check_limbs(file, name, report):
     return limbs, exponent
 
 
+def divisors_of(file, data, rows, report):
+    """What the elements of each row's cell are divided by: 1 where the file does not say."""
+    if "exact/divisor" not in file:
+        return [1] * len(rows)
+    found = []
+    for row, limbs in zip(rows.tolist(), file["exact/divisor"][()]):
+        divisor = exact.integer_from_limbs(limbs)
+        if np.any(limbs < 0) or np.any(limbs > 0xFFFFFFFF) or divisor % 2 != 1:
+            report.add("divisor", f"{place(data, *row)}: not a positive odd number")
+            divisor = 1
+        found.append(divisor)
+    return found
+
+
 def check_exact(file, data, report):
     """Rows are the cells, in order; mean, std, min and max agree with the sums."""
     rows = file["exact/cell"][()]
@@ -301,12 +322,13 @@ def check_exact(file, data, report):
     missing = set(map(tuple, np.argwhere(data["count"] > 0).tolist())) - set(keys)
     for key in sorted(missing):
         report.add("cell", f"{place(data, *key)} has elements but is not in exact/cell")
-    for key, low, high in zip(keys, sums, squares):
+    divisors = divisors_of(file, data, rows, report)
+    for key, low, high, divisor in zip(keys, sums, squares, divisors):
         check_cell(key, exact.integer_from_limbs(low), sum_exponent,
-                   exact.integer_from_limbs(high), square_exponent, data, report)
+                   exact.integer_from_limbs(high), square_exponent, divisor, data, report)
 
 
-def check_cell(key, total, e, squares, e2, data, report):
+def check_cell(key, total, e, squares, e2, divisor, data, report):
     where = place(data, *key)
     n, bad = int(data["count"][key]), int(data["nonfinite"][key])
     finite, nonzero = n - bad, n - bad - int(data["zeros"][key])
@@ -317,26 +339,33 @@ def check_cell(key, total, e, squares, e2, data, report):
     if finite * (squares << (e2 - unit)) < (total * total) << (2 * e - unit):
         report.add("sum", f"{where}: n * sum_squares < sum^2")
         return
-    mean = exact.mean_of(n, bad, total, e)
-    std = exact.std_of(n, bad, total, e, squares, e2)
+    mean = exact.mean_of(n, bad, total, e, divisor)
+    std = exact.std_of(n, bad, total, e, squares, e2, divisor)
     for name, value in (("mean", mean), ("std", std)):
         found = float(data[name][key])
         if not same_double(found, value):
             report.add(name, f"{where}: {found.hex()}, the sums give {value.hex()}")
     if finite:
-        check_range(where, finite, total, e, squares, e2, data, key, report)
+        check_range(where, finite, total, e, squares, e2, divisor, data, key, report)
 
 
-def check_range(where, finite, total, e, squares, e2, data, key, report):
+def check_range(where, finite, total, e, squares, e2, divisor, data, key, report):
     least, most = float(data["min"][key]), float(data["max"][key])
     if not (math.isfinite(least) and math.isfinite(most)):
         return  # reported by check_cells
     # The unit of a sum says nothing about the elements: 0.5 and -0.5 give 0.
-    low, high, total = Fraction(least), Fraction(most), total * Fraction(2) ** e
-    largest = max(abs(low), abs(high)) ** 2
+    total = total * Fraction(2) ** e / divisor
+    squares = squares * Fraction(2) ** e2 / divisor ** 2
+    reached = max(abs(least), abs(most))
+    if divisor != 1:  # min and max are rounded: the exact ones lie within a unit of them
+        least, most = np.nextafter(least, -np.inf), np.nextafter(most, np.inf)
+        reached = np.nextafter(reached, 0)
+        if not (math.isfinite(least) and math.isfinite(most)):
+            return
+    low, high, reached = Fraction(float(least)), Fraction(float(most)), Fraction(float(reached)) ** 2
     if not finite * low <= total <= finite * high:
         report.add("range", f"{where}: the mean lies outside min .. max")
-    elif not largest <= squares * Fraction(2) ** e2 <= finite * largest:
+    elif not reached <= squares <= finite * max(abs(low), abs(high)) ** 2:
         report.add("range", f"{where}: sum_squares does not fit min and max")
 
 

@@ -67,6 +67,9 @@ struct llmfp_storage {
     uint64_t run_elements;
     uint64_t pitch_bytes;
     uint64_t parameters[LLMFP_N_PARAMETERS]; /* for the kernel (llmfp/encoding.h) */
+    /* The values are those of the encoding divided by this odd number (llmfp/divisor.h); 0
+     * stands for 1. */
+    uint32_t divisor;
 };
 
 struct llmfp_tensor {
@@ -83,6 +86,9 @@ struct llmfp_tensor {
 
 /* How a tensor is stored; never NULL.                                    Local. */
 const struct llmfp_storage *llmfp_tensor_storage(const struct llmfp_tensor *tensor);
+
+/* What its values are divided by; 1 for most.                             Local. */
+uint32_t llmfp_tensor_divisor(const struct llmfp_tensor *tensor);
 
 /* The blocks of a tensor, and the bytes of n consecutive elements from the start of a
  * block on.                                                              Local. */

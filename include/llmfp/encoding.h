@@ -29,15 +29,16 @@ enum llmfp_encoding_id {
     LLMFP_F8_E5M2,
     LLMFP_F8_E4M3FNUZ,
     LLMFP_F8_E5M2FNUZ,
-    LLMFP_F8_E4M3_SCALED, /* with scales per tensor, row or rectangle of a matrix; see */
-    LLMFP_F8_E5M2_SCALED, /* src/encoding/scaled_float8.c for sides and parameters     */
-    LLMFP_F4_E8M0,        /* MXFP4: E2M1 codes, E8M0 scales of 32; src/encoding/float4.c */
-    LLMFP_F4_E4M3,        /* NVFP4: E2M1 codes, E4M3 scales of 16 and one of the tensor */
-    LLMFP_GPTQ,           /* integers of 2, 3, 4, 8 bits; src/encoding/gptq.c */
-    LLMFP_AWQ,            /* integers of 4 bits, src/encoding/awq.c */
-    LLMFP_LOOKUP4,        /* NF4, FP4 of bitsandbytes; src/encoding/lookup4.c */
-    LLMFP_INTEGER_ROWS,   /* of compressed-tensors; src/encoding/integer_rows.c */
-    LLMFP_MLX,            /* integers with scales and offsets; src/encoding/mlx.c */
+    LLMFP_F8_E4M3_SCALED,  /* with scales per tensor, row or rectangle of a matrix; see */
+    LLMFP_F8_E5M2_SCALED,  /* src/encoding/scaled_float8.c for sides and parameters     */
+    LLMFP_F4_E8M0,         /* MXFP4: E2M1 codes, E8M0 scales of 32; src/encoding/float4.c */
+    LLMFP_F4_E4M3,         /* NVFP4: E2M1 codes, E4M3 scales of 16 and one of the tensor */
+    LLMFP_F4_E4M3_DIVIDED, /* the same, divided by the one of the tensor */
+    LLMFP_GPTQ,            /* integers of 2, 3, 4, 8 bits; src/encoding/gptq.c */
+    LLMFP_AWQ,             /* integers of 4 bits, src/encoding/awq.c */
+    LLMFP_LOOKUP4,         /* NF4, FP4 of bitsandbytes; src/encoding/lookup4.c */
+    LLMFP_INTEGER_ROWS,    /* of compressed-tensors, and LLM.int8; src/encoding/integer_rows.c */
+    LLMFP_MLX,             /* integers with scales and offsets; src/encoding/mlx.c */
     /* blocks of GGUF files; src/encoding/ggml_*.c */
     LLMFP_Q1_0,
     LLMFP_Q2_0,

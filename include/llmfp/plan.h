@@ -16,6 +16,7 @@
 #include "llmfp/buffer.h"
 #include "llmfp/catalog.h"
 #include "llmfp/configuration.h"
+#include "llmfp/divisor.h"
 #include "llmfp/error.h"
 #include "llmfp/moments.h"
 #include "llmfp/roles.h"
@@ -37,10 +38,12 @@ struct llmfp_tally {
     uint64_t n_scales; /* tensors that scale another one (X.weight_scale...); not applied */
 };
 
+/* A cell, or the tensors of a cell that have one divisor: such entries are neighbours.  */
 struct llmfp_plan_cell {
     uint32_t checkpoint; /* number within the batch */
     uint32_t role;       /* index into roles */
     int32_t layer;
+    uint32_t divisor; /* of all its tensors: see llmfp/divisor.h */
     struct llmfp_moments_layout layout;
     size_t additive; /* first int64 of this cell in an array of n_additive */
 };
@@ -69,7 +72,7 @@ struct llmfp_plan_segment {
 };
 
 struct llmfp_plan {
-    struct llmfp_plan_cell *cells; /* owned; after finish sorted by (checkpoint, role, layer) */
+    struct llmfp_plan_cell *cells; /* owned; after finish by (checkpoint, role, layer, divisor) */
     size_t n_cells;
     struct llmfp_plan_tensor *tensors; /* owned */
     size_t n_tensors;
@@ -90,8 +93,9 @@ void llmfp_plan_clear(struct llmfp_plan *plan);
  * ascending order) and append its cells and segments. `catalog` must outlive the
  * plan. `filter` may be NULL. `tally` is filled.
  * Errors: LLMFP_CHECKPOINT when the accumulators of this checkpoint alone need more
- * than LLMFP_PLAN_MOST_BYTES, or it has more roles or layers than allowed (wanted ones
- * count); LLMFP_FATAL without memory. On error, or to put the checkpoint off, call
+ * than LLMFP_PLAN_MOST_BYTES, it has more roles or layers than allowed (wanted ones
+ * count), or the divisors of a cell have more than LLMFP_DIVISOR_MOST_BITS bits together;
+ * LLMFP_FATAL without memory. On error, or to put the checkpoint off, call
  * llmfp_plan_drop_last.                                                          */
 enum {
     LLMFP_PLAN_MOST_BYTES = 64 << 20,

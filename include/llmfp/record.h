@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "llmfp/buffer.h"
+#include "llmfp/divisor.h"
 #include "llmfp/error.h"
 #include "llmfp/plan.h"
 #include "llmfp/statistics.h"
@@ -28,8 +29,9 @@ struct llmfp_record_cell {
     const char *role;
     int32_t layer;
     struct llmfp_statistics statistics;
-    struct llmfp_sum sum;
+    struct llmfp_sum sum; /* of the numerators, where there is a divisor */
     struct llmfp_sum squares;
+    struct llmfp_divisor divisor; /* zeroed for the usual encodings: 1 */
 };
 
 /* Of a split scan: which slice of the checkpoint's stream the cells are sums over. Zeroed:

@@ -18,14 +18,17 @@
 #include "llmfp/split.h"
 
 #define LLMFP_SCHEMA         "llmfp-results"
-#define LLMFP_SCHEMA_VERSION "1.1"
-/* What a file says that has nothing of later versions in it: all but parts of split scans. */
+#define LLMFP_SCHEMA_VERSION "1.2"
+/* What a file says that has nothing of later versions in it. Only the parts of split scans
+ * need 1.1, and only files with cells of quotients (llmfp/divisor.h) need 1.2.        */
+#define LLMFP_SCHEMA_VERSION_PART  "1.1"
 #define LLMFP_SCHEMA_VERSION_WHOLE "1.0"
 
 /* Whether files of a schema version can be read. */
 static inline bool llmfp_schema_version_is_known(const char *version)
 {
     return strcmp(version, LLMFP_SCHEMA_VERSION) == 0 ||
+           strcmp(version, LLMFP_SCHEMA_VERSION_PART) == 0 ||
            strcmp(version, LLMFP_SCHEMA_VERSION_WHOLE) == 0;
 }
 

@@ -33,6 +33,11 @@ static void print_tensor(const struct llmfp_tensor *tensor, const struct llmfp_m
                      tensor->data.size_bytes, name, llmfp_reason_text(mapping->reason));
         return;
     }
+    char divided[32] = "";
+    if (llmfp_tensor_divisor(tensor) != 1) {
+        (void)snprintf(divided, sizeof divided, "; divided by %" PRIu32,
+                       llmfp_tensor_divisor(tensor));
+    }
     for (uint32_t i = 0; i < mapping->n_parts; i++) {
         const struct llmfp_part *part = &mapping->parts[i];
         const bool wanted = filter == NULL || llmfp_role_wanted(filter, part->role);
@@ -40,10 +45,10 @@ static void print_tensor(const struct llmfp_tensor *tensor, const struct llmfp_m
         char of[32];
         llmfp_escape(role, sizeof role, part->role, strlen(part->role));
         (void)snprintf(of, sizeof of, "%u/%u", i + 1, mapping->n_parts);
-        (void)printf("  %-18s %5d %5s %-8s %12" PRIu64 "  %s  (rule %s%s%s%s)\n", role,
+        (void)printf("  %-18s %5d %5s %-8s %12" PRIu64 "  %s  (rule %s%s%s%s%s)\n", role,
                      (int)part->layer, of, encoding, part_bytes(tensor, mapping, i), name,
                      mapping->rule, mapping->note == NULL ? "" : "; ",
-                     mapping->note == NULL ? "" : mapping->note,
+                     mapping->note == NULL ? "" : mapping->note, divided,
                      wanted ? "" : "; left out by --roles");
     }
 }

@@ -30,6 +30,9 @@ static const struct llmfp_encoding table[LLMFP_N_ENCODINGS] = {
                        NULL},
     [LLMFP_F4_E4M3] = {"F4_E4M3", LLMFP_KIND_FLOAT, 16, 8, -1 - 9 - 149, 3 + 9 + 128,
                        llmfp_add_f4_e4m3, NULL},
+    /* The numerators: the power of two in the divisor spans -149 .. 127. */
+    [LLMFP_F4_E4M3_DIVIDED] = {"F4_E4M3_DIVIDED", LLMFP_KIND_FLOAT, 16, 8, -1 - 9 - 127,
+                               3 + 9 + 149, llmfp_add_f4_e4m3_divided, NULL},
     /* Codes minus zero points are below 2^9. */
     [LLMFP_GPTQ] = {"GPTQ", LLMFP_KIND_FLOAT, 8, 4, -149, 9 + 128, llmfp_add_gptq,
                     llmfp_check_gptq},

@@ -3,9 +3,14 @@
  * value = E2M1 code * scale of its block (* scale of the tensor).
  *   F4_E8M0 (MXFP4)  side 0: E8M0 scales, one for 32 elements; 0xFF is NaN
  *   F4_E4M3 (NVFP4)  side 0: E4M3 scales, one for 16 elements; side 1: F32, one in all
+ *   F4_E4M3_DIVIDED  side 0: E4M3 scales, one for 16 elements; the tensor's scale g, which
+ *                    divides, is d 2^e with an odd integer d: d is the tensor's divisor
+ *                    (llmfp/divisor.h), and -e (two's complement) parameter 0. What is added
+ *                    are numerators: E2M1 code * scale of its block * 2^-e
  * Sums of doubled codes, which are integers from -12 to 12, are kept apart by the 256
  * values that a scale can have, so a scale is multiplied in once for each of them.
- * Sources: OCP microscaling (MX) specification; ModelOpt's NVFP4.                     */
+ * Sources: OCP microscaling (MX) specification; ModelOpt's NVFP4; compressed-tensors'
+ * nvfp4-pack-quantized, which divides.                                                */
 #include <string.h>
 
 #include "kernels.h"
@@ -128,12 +133,13 @@ void llmfp_add_f4_e8m0(struct llmfp_moments *moments, const struct llmfp_element
     }
 }
 
-void llmfp_add_f4_e4m3(struct llmfp_moments *moments, const struct llmfp_elements *elements)
+/* All blocks times mantissa 2^exponent, |mantissa| < 2^24. */
+static void add_e4m3(struct llmfp_moments *moments, const struct llmfp_elements *elements,
+                     struct side_scale all)
 {
     struct bin bins[SCALES];
     memset(bins, 0, sizeof bins);
     add_blocks(bins, elements, 8);
-    const struct side_scale all = side_scale_at(elements->sides, 1, 0);
     for (unsigned code = 0; code < SCALES; code++) {
         if (bins[code].count != 0) {
             const unsigned char byte = (unsigned char)code;
@@ -142,4 +148,15 @@ void llmfp_add_f4_e4m3(struct llmfp_moments *moments, const struct llmfp_element
                   scale.exponent + all.exponent, scale.finite && all.finite);
         }
     }
+}
+
+void llmfp_add_f4_e4m3(struct llmfp_moments *moments, const struct llmfp_elements *elements)
+{
+    add_e4m3(moments, elements, side_scale_at(elements->sides, 1, 0));
+}
+
+void llmfp_add_f4_e4m3_divided(struct llmfp_moments *moments, const struct llmfp_elements *elements)
+{
+    const int exponent = (int)(int64_t)elements->sides->parameters[0];
+    add_e4m3(moments, elements, (struct side_scale){1, exponent, true});
 }

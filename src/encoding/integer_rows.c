@@ -1,5 +1,5 @@
-/* integer_rows.c - compressed-tensors' integers: codes row by row, a scale for each group of
- * a row.
+/* integer_rows.c - the integers of compressed-tensors, and of bitsandbytes' LLM.int8: codes row
+ * by row, a scale for each group of a row.
  *
  * The weight is [rows, columns] in row-major order. Codes of 4 bits lie in 32-bit words,
  * lowest first, and each row begins a word; codes of 8 bits are bytes.
@@ -10,9 +10,12 @@
  *   parameters  columns, columns of a group (without side g), groups + 2^32 where each row
  *               has scales of its own, bits + 2^8 * kind + 2^16 * z + 2^24 * g (0: missing)
  * value = scale * (code - zero point). Of kind 0 (packed) 2^(bits - 1) is taken off codes
- * and packed zero points first; codes of kind 1 are signed bytes.
- * Source: compressed-tensors' pack-quantized and int-quantized.                      */
+ * and packed zero points first; codes of kinds 1 and 2 are signed bytes. The scales of kind 2
+ * are magnitudes, and the tensor has a divisor (llmfp/divisor.h): what is added are numerators.
+ * Sources: compressed-tensors' pack-quantized and int-quantized; bitsandbytes' int8_vectorwise
+ * functions, whose value is code * absmax of the row / 127.                          */
 #include <inttypes.h>
+#include <math.h>
 
 #include "integer_groups.h"
 #include "kernels.h"
@@ -25,6 +28,7 @@ struct task {
     bool rows_have_scales;
     unsigned bits;
     bool packed;
+    bool magnitudes; /* scales are the largest magnitudes of rows */
     unsigned zero_side;
     unsigned group_side;
     struct scaled_bins *bins;
@@ -40,6 +44,7 @@ static struct task task_of(const struct llmfp_sides *sides)
                          .rows_have_scales = p[2] >> 32 != 0,
                          .bits = (unsigned)(p[3] & 0xFF),
                          .packed = (p[3] >> 8 & 0xFF) == 0,
+                         .magnitudes = (p[3] >> 8 & 0xFF) == 2,
                          .zero_side = (unsigned)(p[3] >> 16 & 0xFF),
                          .group_side = (unsigned)(p[3] >> 24 & 0xFF)};
 }
@@ -137,10 +142,29 @@ void llmfp_add_integer_rows(struct llmfp_moments *moments, const struct llmfp_el
     scaled_bins_flush(&bins, moments);
 }
 
+static enum llmfp_status check_magnitudes(const struct llmfp_sides *sides,
+                                          struct llmfp_error *error)
+{
+    const uint64_t n = sides->side[0].size_bytes / sizeof(float);
+    for (uint64_t row = 0; row < n; row++) {
+        const struct side_scale scale = side_scale_at(sides, 0, row);
+        if (scale.finite && scale.mantissa < 0) {
+            return llmfp_fail(error, LLMFP_CHECKPOINT,
+                              "the largest magnitude of row %" PRIu64
+                              " (SCB) is negative, %.9g: the file is damaged",
+                              row, ldexp((double)scale.mantissa, scale.exponent));
+        }
+    }
+    return LLMFP_OK;
+}
+
 enum llmfp_status llmfp_check_integer_rows(const struct llmfp_sides *sides,
                                            struct llmfp_error *error)
 {
     const struct task task = task_of(sides);
+    if (task.magnitudes) {
+        return check_magnitudes(sides, error);
+    }
     for (uint64_t i = 0; task.group_side != 0 && i < task.columns; i++) {
         const int64_t group = group_of(&task, i);
         if (group < 0 || (uint64_t)group >= task.groups) {

@@ -20,6 +20,7 @@ llmfp_kernel llmfp_add_f8_e4m3_scaled;
 llmfp_kernel llmfp_add_f8_e5m2_scaled;
 llmfp_kernel llmfp_add_f4_e8m0;
 llmfp_kernel llmfp_add_f4_e4m3;
+llmfp_kernel llmfp_add_f4_e4m3_divided;
 llmfp_kernel llmfp_add_gptq;
 llmfp_kernel llmfp_add_awq;
 llmfp_kernel llmfp_add_lookup4;

@@ -13,6 +13,12 @@ const struct llmfp_storage *llmfp_tensor_storage(const struct llmfp_tensor *tens
     return tensor->storage == NULL ? &usual : tensor->storage;
 }
 
+uint32_t llmfp_tensor_divisor(const struct llmfp_tensor *tensor)
+{
+    const uint32_t divisor = llmfp_tensor_storage(tensor)->divisor;
+    return divisor == 0 ? 1 : divisor;
+}
+
 struct llmfp_block llmfp_tensor_block(const struct llmfp_tensor *tensor)
 {
     const struct llmfp_block *own = &llmfp_tensor_storage(tensor)->block;
@@ -260,6 +266,7 @@ static void pack_storage(struct llmfp_buffer *buffer, const struct llmfp_storage
     for (int i = 0; i < LLMFP_N_PARAMETERS; i++) {
         llmfp_buffer_put_u64(buffer, storage->parameters[i]);
     }
+    llmfp_buffer_put_u32(buffer, storage->divisor);
 }
 
 void llmfp_catalog_pack_tensors(const struct llmfp_catalog *catalog, size_t first, size_t end,
@@ -327,6 +334,7 @@ static enum llmfp_status unpack_storage(struct llmfp_catalog *catalog, struct ll
     for (int i = 0; i < LLMFP_N_PARAMETERS; i++) {
         storage->parameters[i] = llmfp_cursor_u64(cursor);
     }
+    storage->divisor = llmfp_cursor_u32(cursor);
     tensor->storage = storage;
     return LLMFP_OK;
 }

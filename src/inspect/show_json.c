@@ -124,6 +124,7 @@ static void put_tensor(struct json_out *json, const struct look *look,
     json_text(json, "tensor", tensor->name);
     json_text(json, "file", look->catalog.files[tensor->data.file].path);
     json_text(json, "encoding", llmfp_encoding(tensor->encoding)->name);
+    json_whole(json, "divisor", llmfp_tensor_divisor(tensor));
     json_open(json, "shape", '[');
     for (uint32_t i = 0; i < tensor->n_dimensions; i++) {
         json_whole(json, NULL, tensor->shape[i]);

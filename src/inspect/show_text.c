@@ -171,14 +171,19 @@ static void print_tensor(const struct llmfp_tensor *tensor, const struct llmfp_m
                       tensor->data.size_bytes, name.text, llmfp_reason_text(mapping->reason));
         return;
     }
+    char divided[32] = "";
+    if (llmfp_tensor_divisor(tensor) != 1) {
+        (void)snprintf(divided, sizeof divided, "; divided by %" PRIu32,
+                       llmfp_tensor_divisor(tensor));
+    }
     for (uint32_t i = 0; i < mapping->n_parts; i++) {
         char of[32];
         (void)snprintf(of, sizeof of, "%u/%u", (unsigned)i + 1, (unsigned)mapping->n_parts);
-        (void)fprintf(out, "%-22s %5d %5s %-14s %14" PRIu64 "  %s  (rule %s%s%s)\n",
+        (void)fprintf(out, "%-22s %5d %5s %-14s %14" PRIu64 "  %s  (rule %s%s%s%s)\n",
                       printable(mapping->parts[i].role).text, (int)mapping->parts[i].layer, of,
                       encoding, look_part_bytes(tensor, mapping, i), name.text,
                       printable(mapping->rule).text, mapping->note == NULL ? "" : "; ",
-                      mapping->note == NULL ? "" : mapping->note);
+                      mapping->note == NULL ? "" : mapping->note, divided);
     }
 }
 

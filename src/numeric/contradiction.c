@@ -1,12 +1,16 @@
 /* contradiction.c - whether any numbers have the sums that someone claims.
  *
  * For n finite elements x_i in [least, most]: n least <= S <= n most, S^2 <= n Q, and
- * m^2 <= Q <= n m^2 with m = max |x_i|. All in integers of one unit, so exact.    */
+ * m^2 <= Q <= n m^2 with m = max |x_i|. All in integers of one unit, so exact.
+ * Of quotients, S and Q are those of the numerators, and bounds are taken times the divisor.
+ * Their extremes have been rounded: a bound is widened to the next double on the side that
+ * the exact extreme may lie on.                                                    */
 #include <gmp.h>
 #include <math.h>
 #include <stdbool.h>
 
 #include "integer_limbs.h"
+#include "llmfp/divisor.h"
 #include "llmfp/statistics.h"
 
 enum { MANTISSA_BITS = 53 };
@@ -17,6 +21,7 @@ struct claim {
     mpz_t squares;
     mpz_t least;
     mpz_t most;
+    mpz_t reached; /* at least this large is the largest magnitude */
     mpz_t scratch;
     mpz_t other;
 };
@@ -57,6 +62,7 @@ static const char *check_range(struct claim *claim)
         mpz_mul(claim->scratch, claim->most, claim->most);
     }
     mpz_mul(claim->other, claim->n, claim->scratch);
+    mpz_mul(claim->scratch, claim->reached, claim->reached);
     if (mpz_cmp(claim->scratch, claim->squares) > 0 || mpz_cmp(claim->other, claim->squares) < 0) {
         return "the sum of squares does not fit min and max";
     }
@@ -80,20 +86,51 @@ static long smaller(long a, long b)
     return a < b ? a : b;
 }
 
-const char *llmfp_statistics_contradiction(const struct llmfp_moments *moments, double least,
-                                           double most)
+/* Bounds on the elements, in doubles. */
+struct bounds {
+    double least;
+    double most;
+    double reached;
+};
+
+static struct bounds bounds_of(double least, double most, bool rounded)
+{
+    const double magnitude = fmax(fabs(least), fabs(most));
+    if (!rounded) {
+        return (struct bounds){least, most, magnitude};
+    }
+    return (struct bounds){nextafter(least, -INFINITY), nextafter(most, INFINITY),
+                           nextafter(magnitude, 0.0)};
+}
+
+static void set_bounds(struct claim *claim, const struct bounds *bounds,
+                       const struct llmfp_divisor *divisor, long unit)
+{
+    set_double(claim->least, bounds->least, unit);
+    set_double(claim->most, bounds->most, unit);
+    set_double(claim->reached, bounds->reached, unit);
+    integer_from_divisor(claim->scratch, divisor);
+    mpz_mul(claim->least, claim->least, claim->scratch);
+    mpz_mul(claim->most, claim->most, claim->scratch);
+    mpz_mul(claim->reached, claim->reached, claim->scratch);
+}
+
+const char *llmfp_statistics_contradiction_of_quotients(const struct llmfp_moments *moments,
+                                                        const struct llmfp_divisor *divisor,
+                                                        double least, double most)
 {
     const struct llmfp_moments_layout *layout = moments->layout;
     const int64_t *limbs = moments->additive + LLMFP_N_COUNTERS;
-    const bool ranged = isfinite(least) && isfinite(most);
+    const struct bounds bounds = bounds_of(least, most, divisor->n_limbs > 0);
+    const bool ranged = isfinite(bounds.least) && isfinite(bounds.most);
     struct claim claim;
-    mpz_inits(claim.n, claim.sum, claim.squares, claim.least, claim.most, claim.scratch,
-              claim.other, NULL);
+    mpz_inits(claim.n, claim.sum, claim.squares, claim.least, claim.most, claim.reached,
+              claim.scratch, claim.other, NULL);
     long unit = smaller(layout->sum_exponent, layout->square_exponent / 2 - 1);
     if (ranged) {
-        unit = smaller(unit, smaller(unit_of(least), unit_of(most)));
-        set_double(claim.least, least, unit);
-        set_double(claim.most, most, unit);
+        unit = smaller(unit, smaller(unit_of(bounds.least), unit_of(bounds.most)));
+        unit = smaller(unit, unit_of(bounds.reached));
+        set_bounds(&claim, &bounds, divisor, unit);
     }
     mpz_set_ui(claim.n, (unsigned long)moments->additive[LLMFP_COUNT] -
                             (unsigned long)moments->additive[LLMFP_NONFINITE]);
@@ -104,7 +141,14 @@ const char *llmfp_statistics_contradiction(const struct llmfp_moments *moments, 
     if (found == NULL && ranged) {
         found = check_range(&claim);
     }
-    mpz_clears(claim.n, claim.sum, claim.squares, claim.least, claim.most, claim.scratch,
-               claim.other, NULL);
+    mpz_clears(claim.n, claim.sum, claim.squares, claim.least, claim.most, claim.reached,
+               claim.scratch, claim.other, NULL);
     return found;
+}
+
+const char *llmfp_statistics_contradiction(const struct llmfp_moments *moments, double least,
+                                           double most)
+{
+    static const struct llmfp_divisor one = {NULL, 0};
+    return llmfp_statistics_contradiction_of_quotients(moments, &one, least, most);
 }

@@ -5,6 +5,8 @@
 #include <gmp.h>
 #include <stdint.h>
 
+#include "llmfp/divisor.h"
+
 _Static_assert(sizeof(unsigned long) == 8, "limbs and counts pass through GMP's unsigned long");
 
 /* value = sum of limbs[k] 2^(32 k); all but the last are in 0 .. 2^32 - 1.      Local. */
@@ -18,6 +20,16 @@ static inline void integer_from_limbs(mpz_t value, const int64_t *limbs, uint32_
         } else {
             mpz_sub_ui(value, value, 0UL - (unsigned long)limbs[k]);
         }
+    }
+}
+
+/* A divisor; no limbs stand for 1.                                              Local. */
+static inline void integer_from_divisor(mpz_t value, const struct llmfp_divisor *divisor)
+{
+    if (divisor->n_limbs == 0) {
+        mpz_set_ui(value, 1);
+    } else {
+        integer_from_limbs(value, divisor->limbs, divisor->n_limbs);
     }
 }
 

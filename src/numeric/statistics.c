@@ -12,6 +12,7 @@
 #include <mpfr.h>
 
 #include "integer_limbs.h"
+#include "llmfp/divisor.h"
 
 enum { RESULT_BITS = 64 };
 
@@ -94,10 +95,10 @@ static double round_square_root(const mpz_t p, const mpz_t q, long exponent)
     return result;
 }
 
-/* variance = (n Q - S^2) / (n (n - 1)) with S in units of 2^sum_exponent and Q in
+/* variance = (n Q - S^2) / (n (n - 1) d^2) with S in units of 2^sum_exponent and Q in
  * units of 2^square_exponent. */
-static double standard_deviation(const mpz_t n, const mpz_t sum, long sum_exponent,
-                                 const mpz_t squares, long square_exponent)
+static double standard_deviation(const mpz_t n, const mpz_t divisor, const mpz_t sum,
+                                 long sum_exponent, const mpz_t squares, long square_exponent)
 {
     mpz_t scaled;
     mpz_t sum_squared;
@@ -115,32 +116,40 @@ static double standard_deviation(const mpz_t n, const mpz_t sum, long sum_expone
     mpz_sub(scaled, scaled, sum_squared);
     mpz_sub_ui(denominator, n, 1);
     mpz_mul(denominator, denominator, n);
+    mpz_mul(denominator, denominator, divisor);
+    mpz_mul(denominator, denominator, divisor);
     const double result = round_square_root(scaled, denominator, exponent);
     mpz_clears(scaled, sum_squared, denominator, NULL);
     return result;
 }
 
 static void compute_rounded(const struct llmfp_moments *moments,
+                            const struct llmfp_divisor *divisor,
                             struct llmfp_statistics *statistics)
 {
     const struct llmfp_moments_layout *layout = moments->layout;
     const int64_t *sum_limbs = moments->additive + LLMFP_N_COUNTERS;
     mpz_t n;
+    mpz_t d;
     mpz_t sum;
-    mpz_t squares;
-    mpz_inits(n, sum, squares, NULL);
+    mpz_t squares; /* first n d */
+    mpz_inits(n, d, sum, squares, NULL);
     mpz_set_ui(n, (unsigned long)statistics->count);
+    integer_from_divisor(d, divisor);
     integer_from_limbs(sum, sum_limbs, layout->sum_limbs);
-    statistics->mean = round_quotient(sum, n, layout->sum_exponent);
+    mpz_mul(squares, n, d);
+    statistics->mean = round_quotient(sum, squares, layout->sum_exponent);
     if (statistics->count > 1) {
         integer_from_limbs(squares, sum_limbs + layout->sum_limbs, layout->square_limbs);
         statistics->std =
-            standard_deviation(n, sum, layout->sum_exponent, squares, layout->square_exponent);
+            standard_deviation(n, d, sum, layout->sum_exponent, squares, layout->square_exponent);
     }
-    mpz_clears(n, sum, squares, NULL);
+    mpz_clears(n, d, sum, squares, NULL);
 }
 
-void llmfp_statistics_compute(struct llmfp_moments *moments, struct llmfp_statistics *statistics)
+void llmfp_statistics_compute_quotients(struct llmfp_moments *moments,
+                                        const struct llmfp_divisor *divisor,
+                                        struct llmfp_statistics *statistics)
 {
     llmfp_moments_settle(moments);
     *statistics = (struct llmfp_statistics){
@@ -152,11 +161,17 @@ void llmfp_statistics_compute(struct llmfp_moments *moments, struct llmfp_statis
         .min = NAN,
         .max = NAN,
     };
+    if (statistics->count > 0 && statistics->nonfinite == 0) {
+        compute_rounded(moments, divisor, statistics);
+    }
+}
+
+void llmfp_statistics_compute(struct llmfp_moments *moments, struct llmfp_statistics *statistics)
+{
+    static const struct llmfp_divisor one = {NULL, 0};
+    llmfp_statistics_compute_quotients(moments, &one, statistics);
     if (moments->extreme[LLMFP_LARGEST] != LLMFP_NO_KEY) {
         statistics->max = llmfp_key_to_double(moments->extreme[LLMFP_LARGEST]);
         statistics->min = llmfp_key_to_double(-moments->extreme[LLMFP_MINUS_SMALLEST]);
-    }
-    if (statistics->count > 0 && statistics->nonfinite == 0) {
-        compute_rounded(moments, statistics);
     }
 }

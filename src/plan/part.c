@@ -60,6 +60,7 @@ static uint64_t mix_cell(uint64_t digest, const struct llmfp_plan *plan,
 {
     const struct llmfp_moments_layout *layout = &cell->layout;
     digest = mix(mix_text(digest, plan->roles[cell->role]), (uint64_t)cell->layer);
+    digest = cell->divisor == 1 ? digest : mix(digest, cell->divisor);
     digest = mix(mix(digest, (uint64_t)layout->sum_exponent), layout->sum_limbs);
     return mix(mix(digest, (uint64_t)layout->square_exponent), layout->square_limbs);
 }

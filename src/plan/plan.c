@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "divisors.h"
 #include "hash_index.h"
 #include "role_order.h"
 
@@ -18,6 +19,7 @@ struct cell_key {
     uint32_t checkpoint;
     uint32_t role;
     int32_t layer;
+    uint32_t divisor;
 };
 
 struct llmfp_plan_work {
@@ -109,7 +111,7 @@ static bool count_role(struct llmfp_plan_work *work, uint32_t role, bool added)
 
 /* The cell for a part, made if it is new; LLMFP_NO_CELL without memory. */
 static uint32_t cell_for(struct llmfp_plan *plan, uint32_t checkpoint,
-                         const struct llmfp_part *part)
+                         const struct llmfp_part *part, uint32_t divisor)
 {
     struct llmfp_plan_work *work = plan->work;
     bool added = false;
@@ -117,7 +119,7 @@ static uint32_t cell_for(struct llmfp_plan *plan, uint32_t checkpoint,
     if (role == HASH_INDEX_NONE || !count_role(work, role, added)) {
         return LLMFP_NO_CELL;
     }
-    const struct cell_key key = {checkpoint, role, part->layer};
+    const struct cell_key key = {checkpoint, role, part->layer, divisor};
     const uint32_t number = hash_index_add(&work->cells, &key, sizeof key, &added);
     if (number == HASH_INDEX_NONE) {
         return LLMFP_NO_CELL;
@@ -133,8 +135,8 @@ static uint32_t cell_for(struct llmfp_plan *plan, uint32_t checkpoint,
     if (cells == NULL || cell_of == NULL || plan->n_cells >= LLMFP_NO_CELL) {
         return LLMFP_NO_CELL;
     }
-    plan->cells[plan->n_cells] =
-        (struct llmfp_plan_cell){.checkpoint = checkpoint, .role = role, .layer = part->layer};
+    plan->cells[plan->n_cells] = (struct llmfp_plan_cell){
+        .checkpoint = checkpoint, .role = role, .layer = part->layer, .divisor = divisor};
     work->cell_of[number] = (uint32_t)plan->n_cells;
     return (uint32_t)plan->n_cells++;
 }
@@ -210,11 +212,13 @@ static bool add_segments(struct llmfp_plan *plan, const struct llmfp_plan_tensor
 
 /* Targets of a mapped tensor; cells get room for its encoding. NULL without memory. */
 static struct llmfp_plan_target *make_targets(struct llmfp_plan *plan, uint32_t checkpoint,
+                                              const struct llmfp_tensor *tensor,
                                               const struct llmfp_mapping *mapping,
-                                              const struct llmfp_encoding *encoding,
                                               const struct llmfp_role_filter *filter,
                                               uint64_t *wanted_per_period)
 {
+    const struct llmfp_encoding *encoding = llmfp_encoding(tensor->encoding);
+    const uint32_t divisor = llmfp_tensor_divisor(tensor);
     struct llmfp_plan_target *targets =
         llmfp_arena_new(&plan->work->arena, mapping->n_parts * sizeof *targets);
     *wanted_per_period = 0;
@@ -224,7 +228,7 @@ static struct llmfp_plan_target *make_targets(struct llmfp_plan *plan, uint32_t 
         if (filter != NULL && !llmfp_role_wanted(filter, part->role)) {
             continue;
         }
-        targets[i].cell = cell_for(plan, checkpoint, part);
+        targets[i].cell = cell_for(plan, checkpoint, part, divisor);
         if (targets[i].cell == LLMFP_NO_CELL) {
             return NULL;
         }
@@ -265,10 +269,9 @@ static bool add_tensor(struct llmfp_plan *plan, uint32_t checkpoint,
                        const struct llmfp_tensor *tensor, const struct llmfp_mapping *mapping,
                        const struct llmfp_role_filter *filter, struct llmfp_tally *tally)
 {
-    const struct llmfp_encoding *encoding = llmfp_encoding(tensor->encoding);
     uint64_t wanted_per_period;
     struct llmfp_plan_target *targets =
-        make_targets(plan, checkpoint, mapping, encoding, filter, &wanted_per_period);
+        make_targets(plan, checkpoint, tensor, mapping, filter, &wanted_per_period);
     if (targets == NULL) {
         return false;
     }
@@ -374,7 +377,22 @@ static enum llmfp_status check_size(struct llmfp_plan *plan, struct llmfp_error 
                           plan->n_cells - plan->work->last_cells, n * sizeof(int64_t),
                           LLMFP_PLAN_MOST_BYTES);
     }
-    return LLMFP_OK;
+    bool too_many;
+    struct llmfp_plan_cell cell = {0};
+    if (!plan_find_too_divided(plan->cells + plan->work->last_cells,
+                               plan->n_cells - plan->work->last_cells, &too_many, &cell)) {
+        return no_memory(error);
+    }
+    if (!too_many) {
+        return LLMFP_OK;
+    }
+    char role[SHOWN_BYTES];
+    const struct hash_index_key *key = &plan->work->roles.keys[cell.role];
+    llmfp_escape(role, sizeof role, key->bytes, key->n_bytes);
+    return llmfp_fail(error, LLMFP_CHECKPOINT,
+                      "the values of role %s in layer %d are divided by so many different numbers "
+                      "that these have more than %d bits together; leave the role out with --roles",
+                      role, (int)cell.layer, LLMFP_DIVISOR_MOST_BITS);
 }
 
 /* The arrays of the results file hold every role and every layer of any model for all models:
@@ -465,7 +483,10 @@ static int compare_entries(const void *a, const void *b)
     if (x->cell->role != y->cell->role) {
         return llmfp_role_compare(x->role, y->role);
     }
-    return (x->cell->layer > y->cell->layer) - (x->cell->layer < y->cell->layer);
+    if (x->cell->layer != y->cell->layer) {
+        return x->cell->layer < y->cell->layer ? -1 : 1;
+    }
+    return (x->cell->divisor > y->cell->divisor) - (x->cell->divisor < y->cell->divisor);
 }
 
 static void renumber_targets(struct llmfp_plan *plan, const uint32_t *new_number)

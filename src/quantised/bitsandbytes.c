@@ -1,18 +1,24 @@
-/* bitsandbytes.c - NF4 and FP4 weights of bitsandbytes; its 8-bit integers are refused.
+/* bitsandbytes.c - NF4 and FP4 weights of bitsandbytes, and its 8-bit integers (LLM.int8).
  *
- *   X.weight (the bytes of the codes, U8 [bytes, 1] or another type of storage) with
+ *   4 bits  X.weight (the bytes of the codes, U8 [bytes, 1] or another type of storage) with
  *   X.weight.absmax, X.weight.quant_map and X.weight.quant_state.bitsandbytes__nf4 (or
  *   __fp4), a JSON text in bytes that says shape and block size. With double quantisation
- *   absmax is U8, and X.weight.nested_absmax and X.weight.nested_quant_map are there.   */
+ *   absmax is U8, and X.weight.nested_absmax and X.weight.nested_quant_map are there.
+ *
+ *   8 bits  X.weight I8 [rows, columns] with X.SCB F32 [rows], the largest magnitude of each
+ *   row, and perhaps X.weight_format U8 [], of which 0 stands for rows one behind the other.
+ *   value = code * SCB / 127 in real arithmetic: the sums are those of code * SCB, with 127 as
+ *   the divisor (llmfp/divisor.h).
+ * Source: bitsandbytes/functional.py and nn/modules.py.                               */
 #include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "bytes.h"
-#include "file.h"
 #include "scheme.h"
 
+enum { SCB, WEIGHT_FORMAT, LARGEST_CODE = 127 };
 enum { ABSMAX, MAP, STATE, NESTED_ABSMAX, NESTED_MAP, MOST_STATE_BYTES = 64 << 10 };
 
 /* What the quant_state says; 0 where it is silent. */
@@ -64,17 +70,11 @@ static enum llmfp_status read_state(const struct assembly *assembly, struct stat
     if (extent->size_bytes == 0 || extent->size_bytes > MOST_STATE_BYTES) {
         return fail_state(error);
     }
-    struct llmfp_open_file file;
-    enum llmfp_status status =
-        llmfp_file_open(assembly->catalog->files[extent->file].path, &file, error);
-    if (status != LLMFP_OK) {
-        return status;
-    }
     char *text = malloc((size_t)extent->size_bytes);
-    status = text == NULL ? llmfp_fail_memory(error, (size_t)extent->size_bytes, "a quant_state")
-                          : llmfp_file_read(&file, extent->offset_bytes, text,
-                                            (size_t)extent->size_bytes, error);
-    llmfp_file_close(&file);
+    enum llmfp_status status =
+        text == NULL ? llmfp_fail_memory(error, (size_t)extent->size_bytes, "a quant_state")
+                     : assembly_read(assembly, assembly->found[STATE], text,
+                                     (size_t)extent->size_bytes, error);
     if (status == LLMFP_OK) {
         cJSON *root = cJSON_ParseWithLength(text, (size_t)extent->size_bytes);
         status = root != NULL && fill(root, state) ? LLMFP_OK : fail_state(error);
@@ -165,13 +165,43 @@ static bool recognise_int8(const struct assembly *assembly)
     return assembly->codes->encoding == LLMFP_I8;
 }
 
-static enum llmfp_status refuse_int8(struct assembly *assembly, struct llmfp_error *error)
+/* Old versions could store the codes in tiles for the matrix units of a GPU. */
+static enum llmfp_status check_format(const struct assembly *assembly, struct llmfp_error *error)
 {
-    (void)assembly;
-    return llmfp_fail(error, LLMFP_CHECKPOINT,
-                      "its values are divided by 127 (bitsandbytes int8), so they are no binary "
-                      "fractions and have no exact sum here; scan the checkpoint that it was made "
-                      "from");
+    const struct llmfp_tensor *format = assembly->found[WEIGHT_FORMAT];
+    unsigned char code = 0;
+    if (format == NULL) {
+        return LLMFP_OK;
+    }
+    if (format->encoding != LLMFP_U8 || format->n_elements != 1) {
+        return llmfp_fail(error, LLMFP_CHECKPOINT, "its weight_format is not one byte");
+    }
+    const enum llmfp_status status = assembly_read(assembly, format, &code, 1, error);
+    return status != LLMFP_OK || code == 0
+               ? status
+               : llmfp_fail(error, LLMFP_CHECKPOINT,
+                            "its codes are stored in tiles (weight_format %u; only 0, rows, is "
+                            "read): load it with bitsandbytes and save it again",
+                            code);
+}
+
+static enum llmfp_status assemble_int8(struct assembly *assembly, struct llmfp_error *error)
+{
+    const struct llmfp_tensor *codes = assembly->codes;
+    if (codes->n_dimensions != 2 || codes->n_elements == 0 ||
+        !is_f32(assembly->found[SCB], codes->shape[0])) {
+        return llmfp_fail(error, LLMFP_CHECKPOINT,
+                          "its %" PRIu64 " bytes of codes and %" PRIu64
+                          " magnitudes (SCB, one F32 for each row of a matrix) do not fit together",
+                          codes->n_elements, assembly->found[SCB]->n_elements);
+    }
+    assembly->tensor.encoding = LLMFP_INTEGER_ROWS;
+    assembly->storage.divisor = LARGEST_CODE;
+    assembly->storage.parameters[0] = codes->shape[1];
+    assembly->storage.parameters[1] = codes->shape[1];
+    assembly->storage.parameters[2] = 1 | UINT64_C(1) << 32; /* one group in each row */
+    assembly->storage.parameters[3] = 8 | 2 << 8;
+    return check_format(assembly, error);
 }
 
 #define SCHEME_4BIT(name_text, state)                                                              \
@@ -182,5 +212,5 @@ static enum llmfp_status refuse_int8(struct assembly *assembly, struct llmfp_err
     }
 const struct quantisation_scheme scheme_nf4 = SCHEME_4BIT("NF4", ".quant_state.bitsandbytes__nf4");
 const struct quantisation_scheme scheme_fp4 = SCHEME_4BIT("FP4", ".quant_state.bitsandbytes__fp4");
-const struct quantisation_scheme scheme_int8 = {"LLM.int8", ".weight",      {".SCB"},   1,
-                                                ".weight",  recognise_int8, refuse_int8};
+const struct quantisation_scheme scheme_int8 = {
+    "LLM.int8", ".weight", {".SCB", ".weight_format"}, 1, ".weight", recognise_int8, assemble_int8};

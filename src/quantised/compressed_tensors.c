@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "bytes.h"
-#include "file.h"
 #include "scheme.h"
 
 enum { SCALE, SHAPE, ZERO, GROUP };
@@ -90,14 +89,8 @@ static enum llmfp_status read_shape(struct assembly *assembly, struct llmfp_erro
     if (shape->encoding != LLMFP_I64 || shape->n_elements != 2) {
         return fail_parts(assembly, error);
     }
-    struct llmfp_open_file file;
     unsigned char bytes[16];
-    enum llmfp_status status =
-        llmfp_file_open(assembly->catalog->files[shape->data.file].path, &file, error);
-    if (status == LLMFP_OK) {
-        status = llmfp_file_read(&file, shape->data.offset_bytes, bytes, sizeof bytes, error);
-        llmfp_file_close(&file);
-    }
+    const enum llmfp_status status = assembly_read(assembly, shape, bytes, sizeof bytes, error);
     for (size_t i = 0; status == LLMFP_OK && i < 2; i++) {
         assembly->shape[i] =
             llmfp_load_u32(bytes + 8 * i) | (uint64_t)llmfp_load_u32(bytes + 8 * i + 4) << 32;

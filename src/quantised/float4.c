@@ -5,10 +5,11 @@
  *          X.weight_packed U8 [rows, columns / 2] with X.weight_scale U8 [rows, columns / 32]
  *          (compressed-tensors)
  *   NVFP4  X.weight U8 [rows, columns / 2] with X.weight_scale F8_E4M3 [rows, columns / 16]
- *          and X.weight_scale_2 F32 [] (ModelOpt). compressed-tensors divides by a
- *          weight_global_scale instead: quotients that are no binary fractions, so their
- *          sums have no exact form here, and the checkpoint is refused.              */
+ *          and X.weight_scale_2 F32 [] (ModelOpt). compressed-tensors has X.weight_packed and
+ *          X.weight_global_scale F32 [1] instead, which divides: its odd part is the divisor
+ *          (llmfp/divisor.h), its power of two goes into the numerators.            */
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 #include "bytes.h"
@@ -108,13 +109,42 @@ static enum llmfp_status assemble_nvfp4(struct assembly *assembly, struct llmfp_
     return assemble_rows(assembly, LLMFP_F4_E4M3, 8, "8 bytes of codes for each E4M3 scale", error);
 }
 
-static enum llmfp_status refuse_divided(struct assembly *assembly, struct llmfp_error *error)
+/* value = divisor 2^exponent with an odd divisor; for positive finite values. */
+static uint32_t odd_part(float value, int *exponent)
 {
-    (void)assembly;
-    return llmfp_fail(error, LLMFP_CHECKPOINT,
-                      "its values are divided by weight_global_scale, so they are no binary "
-                      "fractions and have no exact sum here; scan the checkpoint that it was "
-                      "made from");
+    enum { MANTISSA_BITS = 24 };
+    const float fraction = frexpf(value, exponent);
+    uint32_t divisor = (uint32_t)ldexpf(fraction, MANTISSA_BITS);
+    const int zeros = __builtin_ctz(divisor);
+    *exponent += zeros - MANTISSA_BITS;
+    return divisor >> zeros;
+}
+
+static enum llmfp_status assemble_divided(struct assembly *assembly, struct llmfp_error *error)
+{
+    enum { GLOBAL = 1 };
+    unsigned char bytes[sizeof(float)];
+    float scale;
+    enum llmfp_status status = assemble_nvfp4(assembly, error);
+    if (status == LLMFP_OK) {
+        status = assembly_read(assembly, assembly->found[GLOBAL], bytes, sizeof bytes, error);
+    }
+    if (status != LLMFP_OK) {
+        return status;
+    }
+    const uint32_t bits = llmfp_load_u32(bytes);
+    memcpy(&scale, &bits, sizeof scale);
+    if (!isfinite(scale) || scale <= 0) {
+        return llmfp_fail(error, LLMFP_CHECKPOINT,
+                          "its weight_global_scale is %.9g, and its values are divided by it: only "
+                          "a positive number makes sense, the file is damaged",
+                          (double)scale);
+    }
+    int exponent;
+    assembly->tensor.encoding = LLMFP_F4_E4M3_DIVIDED;
+    assembly->storage.divisor = odd_part(scale, &exponent);
+    assembly->storage.parameters[0] = (uint64_t)(int64_t)-exponent;
+    return LLMFP_OK;
 }
 
 const struct quantisation_scheme scheme_mxfp4 = {"MXFP4",   "_blocks",        {"_scales"},    1,
@@ -129,4 +159,4 @@ const struct quantisation_scheme scheme_nvfp4 = {
     recognise_nvfp4, assemble_nvfp4};
 const struct quantisation_scheme scheme_nvfp4_divided = {
     "NVFP4, divided", ".weight_packed", {".weight_scale", ".weight_global_scale"}, 2, ".weight",
-    recognise_nvfp4,  refuse_divided};
+    recognise_nvfp4,  assemble_divided};

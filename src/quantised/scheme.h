@@ -52,6 +52,12 @@ struct quantisation_scheme {
     enum llmfp_status (*assemble)(struct assembly *assembly, struct llmfp_error *error);
 };
 
+/* The first size_bytes bytes of a side, which has as many; see read_side.c.     Local.
+ * Errors: LLMFP_CHECKPOINT when its file cannot be read.                              */
+enum llmfp_status assembly_read(const struct assembly *assembly, const struct llmfp_tensor *side,
+                                void *bytes, size_t size_bytes,
+                                struct llmfp_error *error) LLMFP_MUST_CHECK;
+
 /* All schemes, each `scheme_` and a name in the file that is named after it or its publisher. The
  * first that fits counts. */
 #define QUANTISATION_SCHEMES(SCHEME)                                                               \

@@ -18,7 +18,8 @@ static bool same_cells(const struct llmfp_record *a, const struct llmfp_record *
     bool same = a->n_cells == b->n_cells;
     for (size_t i = 0; same && i < a->n_cells; i++) {
         same = a->cells[i].layer == b->cells[i].layer &&
-               strcmp(a->cells[i].role, b->cells[i].role) == 0;
+               strcmp(a->cells[i].role, b->cells[i].role) == 0 &&
+               llmfp_divisor_equal(&a->cells[i].divisor, &b->cells[i].divisor);
     }
     return same;
 }
@@ -95,11 +96,12 @@ static const char *finish_cell(struct llmfp_record_cell *cell, struct llmfp_aren
     llmfp_sum_place(&cell->sum, limbs, layout.sum_limbs, layout.sum_exponent);
     llmfp_sum_place(&cell->squares, limbs + layout.sum_limbs, layout.square_limbs,
                     layout.square_exponent);
-    const char *problem = llmfp_statistics_contradiction(&moments, all->min, all->max);
+    const char *problem =
+        llmfp_statistics_contradiction_of_quotients(&moments, &cell->divisor, all->min, all->max);
     if (problem == NULL) {
         const double least = all->min;
         const double most = all->max;
-        llmfp_statistics_compute(&moments, all);
+        llmfp_statistics_compute_quotients(&moments, &cell->divisor, all);
         all->min = least; /* the moments know no extremes */
         all->max = most;
     }
@@ -130,6 +132,18 @@ static bool copy_head(const struct llmfp_record *from, struct llmfp_record *to)
     return true;
 }
 
+static bool copy_divisor(const struct llmfp_divisor *from, struct llmfp_arena *arena,
+                         struct llmfp_divisor *to)
+{
+    const size_t size_bytes = from->n_limbs * sizeof *from->limbs;
+    int64_t *limbs = llmfp_arena_new(arena, size_bytes + 1);
+    if (limbs != NULL && size_bytes > 0) {
+        memcpy(limbs, from->limbs, size_bytes);
+    }
+    *to = (struct llmfp_divisor){limbs, from->n_limbs};
+    return limbs != NULL;
+}
+
 static enum llmfp_status join_cells(const struct llmfp_record *slices, size_t n,
                                     struct llmfp_record *whole, const char **problem,
                                     struct llmfp_error *error)
@@ -145,7 +159,8 @@ static enum llmfp_status join_cells(const struct llmfp_record *slices, size_t n,
         *cell = (struct llmfp_record_cell){.layer = first->layer,
                                            .statistics = {.min = NAN, .max = NAN}};
         cell->role = llmfp_arena_string(&whole->arena, first->role, strlen(first->role));
-        bool good = cell->role != NULL;
+        bool good =
+            cell->role != NULL && copy_divisor(&first->divisor, &whole->arena, &cell->divisor);
         for (size_t i = 0; good && i < n; i++) {
             good = add_cell(cell, &slices[i].cells[k], &whole->arena);
         }

@@ -9,8 +9,9 @@
 
 enum {
     LIMB_BITS = 32,
-    RECORD_VERSION = 1,
-    /* of a whole checkpoint */ SLICE_VERSION = 2,
+    RECORD_VERSION = 1, /* of a whole checkpoint */
+    SLICE_VERSION = 2,
+    DIVIDED_VERSIONS = 2, /* more than the two above: every cell has a divisor */
     FLAG_FAILED = 1,
     FLAG_KEPT = 2
 };
@@ -23,7 +24,16 @@ void llmfp_record_clear(struct llmfp_record *record)
 
 /* ---- packing ---- */
 
-static void pack_cell(struct llmfp_buffer *buffer, const struct llmfp_record_cell *cell)
+static void pack_divisor(struct llmfp_buffer *buffer, const struct llmfp_divisor *divisor)
+{
+    llmfp_buffer_put_u32(buffer, divisor->n_limbs);
+    for (uint32_t k = 0; k < divisor->n_limbs; k++) {
+        llmfp_buffer_put_u32(buffer, (uint32_t)divisor->limbs[k]);
+    }
+}
+
+static void pack_cell(struct llmfp_buffer *buffer, const struct llmfp_record_cell *cell,
+                      bool divided)
 {
     llmfp_buffer_put_string(buffer, cell->role);
     llmfp_buffer_put_u32(buffer, (uint32_t)cell->layer);
@@ -36,6 +46,18 @@ static void pack_cell(struct llmfp_buffer *buffer, const struct llmfp_record_cel
     llmfp_buffer_put_double(buffer, cell->statistics.max);
     llmfp_sum_pack(&cell->sum, buffer);
     llmfp_sum_pack(&cell->squares, buffer);
+    if (divided) {
+        pack_divisor(buffer, &cell->divisor);
+    }
+}
+
+static bool any_divisor(const struct llmfp_record *record)
+{
+    bool any = false;
+    for (size_t i = 0; i < record->n_cells; i++) {
+        any = any || record->cells[i].divisor.n_limbs > 0;
+    }
+    return any;
 }
 
 static void pack_tally(struct llmfp_buffer *buffer, const struct llmfp_tally *tally)
@@ -62,7 +84,9 @@ static void pack_part(struct llmfp_buffer *buffer, const struct llmfp_record_par
 
 void llmfp_record_pack(const struct llmfp_record *record, struct llmfp_buffer *buffer)
 {
-    llmfp_buffer_put_u32(buffer, record->part.n == 0 ? RECORD_VERSION : SLICE_VERSION);
+    const bool divided = any_divisor(record);
+    const uint32_t version = record->part.n == 0 ? RECORD_VERSION : SLICE_VERSION;
+    llmfp_buffer_put_u32(buffer, divided ? version + DIVIDED_VERSIONS : version);
     if (record->part.n != 0) {
         pack_part(buffer, &record->part);
     }
@@ -80,13 +104,28 @@ void llmfp_record_pack(const struct llmfp_record *record, struct llmfp_buffer *b
     pack_tally(buffer, &record->tally);
     llmfp_buffer_put_u64(buffer, record->n_cells);
     for (size_t i = 0; i < record->n_cells; i++) {
-        pack_cell(buffer, &record->cells[i]);
+        pack_cell(buffer, &record->cells[i], divided);
     }
 }
 
 /* ---- unpacking ---- */
 
-static void unpack_cell(struct llmfp_cursor *cursor, struct llmfp_arena *arena,
+static void unpack_divisor(struct llmfp_cursor *cursor, struct llmfp_arena *arena,
+                           struct llmfp_divisor *divisor)
+{
+    const uint32_t n = llmfp_cursor_u32(cursor);
+    int64_t *limbs =
+        n > LLMFP_DIVISOR_MOST_LIMBS ? NULL : llmfp_arena_new(arena, (n + 1) * sizeof *limbs);
+    for (uint32_t k = 0; limbs != NULL && k < n; k++) {
+        limbs[k] = llmfp_cursor_u32(cursor);
+    }
+    if (limbs != NULL) {
+        *divisor = (struct llmfp_divisor){limbs, n};
+    }
+    cursor->failed = cursor->failed || limbs == NULL || !llmfp_divisor_is_sound(divisor);
+}
+
+static void unpack_cell(struct llmfp_cursor *cursor, struct llmfp_arena *arena, bool divided,
                         struct llmfp_record_cell *cell)
 {
     cell->role = llmfp_cursor_string(cursor, arena);
@@ -100,6 +139,9 @@ static void unpack_cell(struct llmfp_cursor *cursor, struct llmfp_arena *arena,
     cell->statistics.max = llmfp_cursor_double(cursor);
     llmfp_sum_unpack(cursor, arena, &cell->sum);
     llmfp_sum_unpack(cursor, arena, &cell->squares);
+    if (divided) {
+        unpack_divisor(cursor, arena, &cell->divisor);
+    }
 }
 
 static void unpack_tally(struct llmfp_cursor *cursor, struct llmfp_tally *tally)
@@ -165,7 +207,7 @@ static bool unpack_strings(struct llmfp_record *record, struct llmfp_cursor *cur
     return true;
 }
 
-static bool unpack_cells(struct llmfp_record *record, struct llmfp_cursor *cursor)
+static bool unpack_cells(struct llmfp_record *record, struct llmfp_cursor *cursor, bool divided)
 {
     enum { LEAST_CELL_BYTES = 4 + 4 + 7 * 8 + 2 * 8 };
     const uint64_t n_cells = llmfp_cursor_u64(cursor);
@@ -177,7 +219,7 @@ static bool unpack_cells(struct llmfp_record *record, struct llmfp_cursor *curso
         return false;
     }
     for (uint64_t i = 0; i < n_cells && !cursor->failed; i++) {
-        unpack_cell(cursor, &record->arena, &record->cells[i]);
+        unpack_cell(cursor, &record->arena, divided, &record->cells[i]);
     }
     record->n_cells = (size_t)n_cells;
     return !cursor->failed;
@@ -200,7 +242,9 @@ enum llmfp_status llmfp_record_unpack(struct llmfp_record *record, struct llmfp_
                                       struct llmfp_error *error)
 {
     *record = (struct llmfp_record){0};
-    const uint32_t version = llmfp_cursor_u32(cursor);
+    const uint32_t found = llmfp_cursor_u32(cursor);
+    const bool divided = found > SLICE_VERSION;
+    const uint32_t version = divided ? found - DIVIDED_VERSIONS : found;
     bool good = version == RECORD_VERSION ||
                 (version == SLICE_VERSION && unpack_part(cursor, &record->part));
     good = good && unpack_strings(record, cursor);
@@ -210,8 +254,8 @@ enum llmfp_status llmfp_record_unpack(struct llmfp_record *record, struct llmfp_
         record->failed = (flags & FLAG_FAILED) != 0;
         record->kept = (flags & FLAG_KEPT) != 0;
         unpack_tally(cursor, &record->tally);
-        good =
-            record->tally.n_layers >= 0 && unpack_cells(record, cursor) && cells_are_sound(record);
+        good = record->tally.n_layers >= 0 && unpack_cells(record, cursor, divided) &&
+               cells_are_sound(record);
     }
     if (!good) {
         llmfp_record_clear(record);

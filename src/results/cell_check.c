@@ -26,6 +26,7 @@ bool cell_check_begin(struct cell_check *check, const struct results_file *resul
                                       .square_exponent = results->square_exponent,
                                       .sum_limbs = (uint32_t)results->length[AXIS_SUM_LIMB],
                                       .square_limbs = (uint32_t)results->length[AXIS_SQUARE_LIMB]};
+    check->divisor_limbs = (uint32_t)results->length[AXIS_DIVISOR_LIMB];
     check->additive = malloc(llmfp_moments_size(&check->layout) * sizeof *check->additive);
     return check->additive != NULL;
 }
@@ -34,6 +35,23 @@ void cell_check_end(struct cell_check *check)
 {
     free(check->additive);
     check->additive = NULL;
+}
+
+struct llmfp_divisor divisor_of_row(const int64_t *limbs, uint32_t n)
+{
+    while (n > 0 && limbs[n - 1] == 0) {
+        n--;
+    }
+    const bool is_one = n == 1 && limbs[0] == 1;
+    return (struct llmfp_divisor){limbs, is_one ? 0 : n};
+}
+
+/* Zeros alone would look like no limbs. */
+static bool divisor_is_sound(const struct cell_check *check, const struct claimed_cell *cell,
+                             struct llmfp_divisor *divisor)
+{
+    *divisor = divisor_of_row(cell->divisor, check->divisor_limbs);
+    return check->divisor_limbs == 0 || (cell->divisor[0] != 0 && llmfp_divisor_is_sound(divisor));
 }
 
 static bool limbs_are_settled(const int64_t *limbs, uint32_t n)
@@ -103,6 +121,12 @@ void cell_check(struct cell_check *check, const struct claimed_cell *cell, const
 {
     const struct llmfp_statistics *claimed = &cell->statistics;
     const struct llmfp_moments_layout *layout = &check->layout;
+    struct llmfp_divisor divisor;
+    if (!divisor_is_sound(check, cell, &divisor)) {
+        findings_add(findings, FINDING_SUM,
+                     "%s: its divisor is not a positive odd number in limbs of 32 bits", where);
+        return;
+    }
     if (!limbs_are_settled(cell->sum, layout->sum_limbs) ||
         !limbs_are_settled(cell->squares, layout->square_limbs)) {
         findings_add(findings, FINDING_SUM,
@@ -130,13 +154,14 @@ void cell_check(struct cell_check *check, const struct claimed_cell *cell, const
     int64_t *limbs = check->additive + LLMFP_N_COUNTERS;
     memcpy(limbs, cell->sum, layout->sum_limbs * sizeof *limbs);
     memcpy(limbs + layout->sum_limbs, cell->squares, layout->square_limbs * sizeof *limbs);
-    const char *problem = llmfp_statistics_contradiction(&moments, claimed->min, claimed->max);
+    const char *problem =
+        llmfp_statistics_contradiction_of_quotients(&moments, &divisor, claimed->min, claimed->max);
     if (problem != NULL) {
         findings_add(findings, FINDING_SUM, "%s: %s", where, problem);
         return;
     }
     struct llmfp_statistics computed;
-    llmfp_statistics_compute(&moments, &computed);
+    llmfp_statistics_compute_quotients(&moments, &divisor, &computed);
     check_number("mean", FINDING_MEAN, claimed->mean, computed.mean, where, findings);
     check_number("std", FINDING_STD, claimed->std, computed.std, where, findings);
 }

@@ -227,10 +227,21 @@ struct rows {
     int32_t *cells; /* [capacity][3], owned */
     int64_t *sums;  /* [capacity][sum_limbs], owned */
     int64_t *squares;
+    int64_t *divisors;          /* [capacity][divisor_limbs], owned */
     struct llmfp_record record; /* being worked on; n_cells 0 when none is */
     size_t model;               /* number of that record within this rank's models */
     size_t cell;                /* next cell of it */
 };
+
+static void put_divisor(const struct llmfp_divisor *divisor, int64_t *limbs, uint32_t n_limbs)
+{
+    for (uint32_t k = 0; k < n_limbs; k++) {
+        limbs[k] = k < divisor->n_limbs ? divisor->limbs[k] : 0;
+    }
+    if (divisor->n_limbs == 0 && n_limbs > 0) {
+        limbs[0] = 1;
+    }
+}
 
 static void put_row(const struct survey *survey, struct rows *rows)
 {
@@ -243,6 +254,8 @@ static void put_row(const struct survey *survey, struct rows *rows)
                     survey->sum_exponent);
     llmfp_sum_place(&cell->squares, rows->squares + rows->n * survey->square_limbs,
                     survey->square_limbs, survey->square_exponent);
+    put_divisor(&cell->divisor, rows->divisors + rows->n * survey->divisor_limbs,
+                survey->divisor_limbs);
     rows->n++;
 }
 
@@ -286,6 +299,11 @@ static enum llmfp_status write_rows(struct writer *writer, const struct survey *
     if (status == LLMFP_OK) {
         status = writer_put(writer, WRITER_EXACT_SQUARES, start, of_squares, rows->squares, error);
     }
+    if (status == LLMFP_OK && survey->divisor_limbs > 0) {
+        const uint64_t of_divisors[] = {rows->n, survey->divisor_limbs};
+        status =
+            writer_put(writer, WRITER_EXACT_DIVISOR, start, of_divisors, rows->divisors, error);
+    }
     rows->first += rows->n;
     rows->n = 0;
     return status;
@@ -293,13 +311,16 @@ static enum llmfp_status write_rows(struct writer *writer, const struct survey *
 
 static bool make_rows(const struct survey *survey, struct rows *rows)
 {
-    const size_t values = 3 + (size_t)survey->sum_limbs + survey->square_limbs;
+    const size_t values =
+        3 + (size_t)survey->sum_limbs + survey->square_limbs + survey->divisor_limbs;
     rows->capacity = BLOCK_VALUES / values + 1;
     rows->first = survey->first_cell;
     rows->cells = malloc(rows->capacity * 3 * sizeof *rows->cells);
     rows->sums = malloc(rows->capacity * survey->sum_limbs * sizeof *rows->sums);
     rows->squares = malloc(rows->capacity * survey->square_limbs * sizeof *rows->squares);
-    return rows->cells != NULL && rows->sums != NULL && rows->squares != NULL;
+    rows->divisors = malloc((rows->capacity * survey->divisor_limbs + 1) * sizeof *rows->divisors);
+    return rows->cells != NULL && rows->sums != NULL && rows->squares != NULL &&
+           rows->divisors != NULL;
 }
 
 enum llmfp_status write_exact(struct writer *writer, const struct survey *survey,
@@ -329,5 +350,6 @@ enum llmfp_status write_exact(struct writer *writer, const struct survey *survey
     free(rows.cells);
     free(rows.sums);
     free(rows.squares);
+    free(rows.divisors);
     return status;
 }

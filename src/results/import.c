@@ -33,6 +33,7 @@ struct importer {
     hid_t numbers[N_NUMBERS];    /* open datasets */
     hid_t sums;
     hid_t squares;
+    hid_t divisors; /* negative where the file has none */
     struct cell_check check;
     struct part_slices slices; /* of checkpoints that are in the file in part only */
     size_t n_slices_used;
@@ -199,6 +200,9 @@ static enum llmfp_status open_cells(struct importer *importer)
     }
     importer->sums = results_open(&importer->results, "exact/sum");
     importer->squares = results_open(&importer->results, "exact/sum_squares");
+    if (importer->results.length[AXIS_DIVISOR_LIMB] > 0) {
+        importer->divisors = results_open(&importer->results, "exact/divisor");
+    }
     importer->n_cells = (size_t)importer->results.length[AXIS_ROW];
     importer->cells = calloc(importer->n_cells * N_COORDINATES + 1, sizeof *importer->cells);
     if (importer->cells == NULL || !cell_check_begin(&importer->check, &importer->results)) {
@@ -215,6 +219,7 @@ struct one_model {
     double *reals;      /* [N_REALS][n_roles * n_layers] */
     int64_t *sums;      /* [n_cells of the model][limbs] */
     int64_t *squares;
+    int64_t *divisors;
 };
 
 static void clear_one(struct one_model *one)
@@ -223,6 +228,7 @@ static void clear_one(struct one_model *one)
     free(one->reals);
     free(one->sums);
     free(one->squares);
+    free(one->divisors);
 }
 
 static enum llmfp_status read_one(const struct importer *importer, size_t model, size_t first,
@@ -233,11 +239,14 @@ static enum llmfp_status read_one(const struct importer *importer, size_t model,
     const hsize_t row[] = {first, 0};
     const hsize_t of_sums[] = {n, results->length[AXIS_SUM_LIMB]};
     const hsize_t of_squares[] = {n, results->length[AXIS_SQUARE_LIMB]};
+    const hsize_t of_divisors[] = {n, results->length[AXIS_DIVISOR_LIMB]};
     one->integers = calloc(N_INTEGERS * plane + 1, sizeof *one->integers);
     one->reals = calloc(N_REALS * plane + 1, sizeof *one->reals);
     one->sums = calloc(n * of_sums[1] + 1, sizeof *one->sums);
     one->squares = calloc(n * of_squares[1] + 1, sizeof *one->squares);
-    if (one->integers == NULL || one->reals == NULL || one->sums == NULL || one->squares == NULL) {
+    one->divisors = calloc(n * of_divisors[1] + 1, sizeof *one->divisors);
+    if (one->integers == NULL || one->reals == NULL || one->sums == NULL || one->squares == NULL ||
+        one->divisors == NULL) {
         return no_memory(importer);
     }
     const hsize_t start[] = {model, 0, 0};
@@ -259,6 +268,10 @@ static enum llmfp_status read_one(const struct importer *importer, size_t model,
         status = results_read(results, importer->squares, H5T_NATIVE_INT64, 2, row, of_squares,
                               one->squares);
     }
+    if (status == LLMFP_OK && importer->divisors > 0) {
+        status = results_read(results, importer->divisors, H5T_NATIVE_INT64, 2, row, of_divisors,
+                              one->divisors);
+    }
     return status;
 }
 
@@ -268,6 +281,7 @@ static struct claimed_cell claimed_at(const struct importer *importer, const int
 {
     const size_t plane = importer->n_roles * importer->n_layers;
     const size_t at = (size_t)where[1] * importer->n_layers + (size_t)where[2];
+    const uint64_t *length = importer->results.length;
     return (struct claimed_cell){.statistics = {.count = one->integers[at],
                                                 .zeros = one->integers[plane + at],
                                                 .nonfinite = one->integers[2 * plane + at],
@@ -275,9 +289,9 @@ static struct claimed_cell claimed_at(const struct importer *importer, const int
                                                 .std = one->reals[plane + at],
                                                 .min = one->reals[2 * plane + at],
                                                 .max = one->reals[3 * plane + at]},
-                                 .sum = one->sums + k * importer->results.length[AXIS_SUM_LIMB],
-                                 .squares =
-                                     one->squares + k * importer->results.length[AXIS_SQUARE_LIMB]};
+                                 .sum = one->sums + k * length[AXIS_SUM_LIMB],
+                                 .squares = one->squares + k * length[AXIS_SQUARE_LIMB],
+                                 .divisor = one->divisors + k * length[AXIS_DIVISOR_LIMB]};
 }
 
 static enum llmfp_status check_cell(struct importer *importer, const struct llmfp_record *record,
@@ -327,6 +341,8 @@ static enum llmfp_status fill_record(struct importer *importer, struct llmfp_rec
             .sum = llmfp_sum_shortest(one->sums + k * sum_limbs, sum_limbs, results->sum_exponent),
             .squares = llmfp_sum_shortest(one->squares + k * square_limbs, square_limbs,
                                           results->square_exponent),
+            .divisor =
+                divisor_of_row(claimed.divisor, (uint32_t)results->length[AXIS_DIVISOR_LIMB]),
         };
     }
     /* A file of another version of this program may have its roles in another order. */
@@ -459,6 +475,9 @@ static void close_importer(struct importer *importer)
     }
     if (importer->squares > 0) {
         H5Dclose(importer->squares);
+    }
+    if (importer->divisors > 0) {
+        H5Dclose(importer->divisors);
     }
     for (size_t i = 0; importer->models != NULL && i < importer->n_models; i++) {
         llmfp_record_clear(&importer->models[i]);

@@ -368,6 +368,38 @@ static bool check_lengths(const struct results_file *results, struct findings *f
     return true;
 }
 
+/* Whether the version that a file claims to have knows divisors. */
+static bool version_has_quotients(const struct results_file *results)
+{
+    const hid_t attribute =
+        results_open_scalar(results->file, "schema_version", results->string_type);
+    char *text = NULL;
+    const bool has = attribute >= 0 && H5Aread(attribute, results->string_type, &text) >= 0 &&
+                     text != NULL && strcmp(text, LLMFP_SCHEMA_VERSION_PART) != 0 &&
+                     strcmp(text, LLMFP_SCHEMA_VERSION_WHOLE) != 0;
+    H5free_memory(text);
+    if (attribute >= 0) {
+        H5Aclose(attribute);
+    }
+    return has;
+}
+
+static bool check_quotients(const struct results_file *results, struct findings *findings)
+{
+    const uint64_t n = results->length[AXIS_DIVISOR_LIMB];
+    if (!version_has_quotients(results)) {
+        findings_add(findings, FINDING_ATTRIBUTE,
+                     "the file has exact/divisor, which its schema_version does not know");
+        return false;
+    }
+    if (n == 0 || n > LLMFP_DIVISOR_MOST_LIMBS) {
+        findings_add(findings, FINDING_SHAPE, "divisors have %llu limbs, and 1 to %d are possible",
+                     (unsigned long long)n, (int)LLMFP_DIVISOR_MOST_LIMBS);
+        return false;
+    }
+    return true;
+}
+
 /* ---- what else is there ---- */
 
 struct visit {
@@ -398,6 +430,17 @@ static void check_unknown(const struct results_file *results, struct findings *f
     }
 }
 
+/* Of a file with quotients all that belongs to them must be there. */
+static bool has_quotients(const struct results_file *results)
+{
+    bool any = false;
+    for (size_t i = 0; i < schema_n_datasets; i++) {
+        any = any || (schema_datasets[i].of_quotients && group_is_own(results, "exact/") &&
+                      H5Lexists(results->file, schema_datasets[i].name, H5P_DEFAULT) > 0);
+    }
+    return any;
+}
+
 bool results_check_structure(struct results_file *results, struct findings *findings)
 {
     bool good = true;
@@ -407,9 +450,13 @@ bool results_check_structure(struct results_file *results, struct findings *find
     check_root_text(results, "created", NULL, findings);
     check_time(results, findings);
     good = part_group_check(results, findings) && findings->n[FINDING_ATTRIBUTE] == 0;
+    const bool quotients = has_quotients(results);
     for (size_t i = 0; i < schema_n_datasets; i++) {
-        good = check_dataset(results, &schema_datasets[i], findings) && good;
+        if (quotients || !schema_datasets[i].of_quotients) {
+            good = check_dataset(results, &schema_datasets[i], findings) && good;
+        }
     }
+    good = good && (!quotients || check_quotients(results, findings));
     check_unknown(results, findings);
     check_all_scales(results, findings);
     good = good && check_lengths(results, findings);

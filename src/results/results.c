@@ -28,7 +28,8 @@ static enum llmfp_status create(const struct llmfp_results_request *request,
                    [AXIS_ROW] = survey->n_cells,
                    [AXIS_COORDINATE] = 3,
                    [AXIS_SUM_LIMB] = survey->sum_limbs,
-                   [AXIS_SQUARE_LIMB] = survey->square_limbs},
+                   [AXIS_SQUARE_LIMB] = survey->square_limbs,
+                   [AXIS_DIVISOR_LIMB] = survey->divisor_limbs},
         .sum_exponent = survey->sum_exponent,
         .square_exponent = survey->square_exponent,
         .generator = request->generator,
@@ -116,8 +117,8 @@ static uint64_t most_bytes(const struct survey *survey)
         HEADERS = 96 << 10
     };
     return cells * COLUMNS * 8 + (survey->n_roles + 1) * n * n * 8 +
-           survey->n_cells *
-               (ROW_BYTES + 8 * (uint64_t)(survey->sum_limbs + survey->square_limbs)) +
+           survey->n_cells * (ROW_BYTES + 8 * ((uint64_t)survey->sum_limbs + survey->square_limbs +
+                                               survey->divisor_limbs)) +
            2 * strings + n * (OF_STRINGS + OF_NUMBERS) + survey->n_roles * 64 +
            survey->n_layers * 4 + HEADERS;
 }

@@ -185,6 +185,11 @@ static const char **strings_of_models(const struct schema_content *content,
     return strings;
 }
 
+static bool has_quotients(const struct schema_content *content)
+{
+    return content->length[AXIS_DIVISOR_LIMB] > 0;
+}
+
 static enum llmfp_status make_scales(struct maker *maker)
 {
     const char **labels = strings_of_models(maker->content, label_of);
@@ -206,6 +211,9 @@ static enum llmfp_status make_scales(struct maker *maker)
                                                 AXIS_SQUARE_LIMB};
     for (size_t i = 0; status == LLMFP_OK && i < sizeof counting / sizeof counting[0]; i++) {
         status = make_counting_scale(maker, counting[i]);
+    }
+    if (status == LLMFP_OK && has_quotients(maker->content)) {
+        status = make_counting_scale(maker, AXIS_DIVISOR_LIMB);
     }
     free(labels);
     return status;
@@ -312,6 +320,15 @@ static enum llmfp_status put_attribute(struct maker *maker, hid_t object, const 
     return wrote < 0 ? fail(maker, "write an attribute") : LLMFP_OK;
 }
 
+/* The first version that has all that is in the file. */
+static const char *version_of(const struct schema_content *content)
+{
+    if (has_quotients(content)) {
+        return LLMFP_SCHEMA_VERSION;
+    }
+    return content->split.n > 0 ? LLMFP_SCHEMA_VERSION_PART : LLMFP_SCHEMA_VERSION_WHOLE;
+}
+
 static enum llmfp_status make_root_attributes(struct maker *maker)
 {
     const struct {
@@ -319,8 +336,7 @@ static enum llmfp_status make_root_attributes(struct maker *maker)
         const char *value;
     } attributes[] = {
         {"schema", LLMFP_SCHEMA},
-        {"schema_version",
-         maker->content->split.n > 0 ? LLMFP_SCHEMA_VERSION : LLMFP_SCHEMA_VERSION_WHOLE},
+        {"schema_version", version_of(maker->content)},
         {"generator", maker->content->generator},
         {"created", maker->content->created},
     };
@@ -367,7 +383,8 @@ static enum llmfp_status make_everything(struct maker *maker)
         status = make_unscanned(maker);
     }
     for (size_t i = 0; status == LLMFP_OK && i < schema_n_datasets; i++) {
-        if (schema_datasets[i].filled_later) {
+        if (schema_datasets[i].filled_later &&
+            (!schema_datasets[i].of_quotients || has_quotients(maker->content))) {
             status = make_array(maker, &schema_datasets[i], NULL);
         }
     }

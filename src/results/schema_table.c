@@ -5,19 +5,19 @@
 
 #define SCALE(name, type, axis)                                                                    \
     {                                                                                              \
-        name, type, 1, {axis}, true, false, false                                                  \
+        name, type, 1, {axis}, true, false, false, false                                           \
     }
 #define OF_MODEL(name, type)                                                                       \
     {                                                                                              \
-        name, type, 1, {AXIS_MODEL}, false, false, false                                           \
+        name, type, 1, {AXIS_MODEL}, false, false, false, false                                    \
     }
 #define OF_REASON(name)                                                                            \
     {                                                                                              \
-        name, TYPE_UINT64, 2, {AXIS_MODEL, AXIS_REASON}, false, false, false                       \
+        name, TYPE_UINT64, 2, {AXIS_MODEL, AXIS_REASON}, false, false, false, false                \
     }
 #define OF_CELL(name, type)                                                                        \
     {                                                                                              \
-        name, type, 3, {AXIS_MODEL, AXIS_ROLE, AXIS_LAYER}, false, true, false                     \
+        name, type, 3, {AXIS_MODEL, AXIS_ROLE, AXIS_LAYER}, false, true, false, false              \
     }
 
 const struct schema_dataset schema_datasets[] = {
@@ -29,6 +29,7 @@ const struct schema_dataset schema_datasets[] = {
     SCALE("exact/coordinate", TYPE_STRING, AXIS_COORDINATE),
     SCALE("exact/sum_limb", TYPE_INT32, AXIS_SUM_LIMB),
     SCALE("exact/sum_squares_limb", TYPE_INT32, AXIS_SQUARE_LIMB),
+    {"exact/divisor_limb", TYPE_INT32, 1, {AXIS_DIVISOR_LIMB}, true, false, false, true},
 
     OF_MODEL("architecture", TYPE_STRING),
     OF_MODEL("path", TYPE_STRING),
@@ -54,12 +55,20 @@ const struct schema_dataset schema_datasets[] = {
     OF_CELL("max", TYPE_FLOAT64),
     OF_CELL("signature", TYPE_FLOAT64),
 
-    {"correlation", TYPE_FLOAT64, 3, {AXIS_ROLE, AXIS_MODEL, AXIS_MODEL}, false, true, false},
-    {"correlation_qkvo", TYPE_FLOAT64, 2, {AXIS_MODEL, AXIS_MODEL}, false, true, false},
+    {"correlation",
+     TYPE_FLOAT64,
+     3,
+     {AXIS_ROLE, AXIS_MODEL, AXIS_MODEL},
+     false,
+     true,
+     false,
+     false},
+    {"correlation_qkvo", TYPE_FLOAT64, 2, {AXIS_MODEL, AXIS_MODEL}, false, true, false, false},
 
-    {"exact/cell", TYPE_INT32, 2, {AXIS_ROW, AXIS_COORDINATE}, false, true, false},
-    {"exact/sum", TYPE_INT64, 2, {AXIS_ROW, AXIS_SUM_LIMB}, false, true, true},
-    {"exact/sum_squares", TYPE_INT64, 2, {AXIS_ROW, AXIS_SQUARE_LIMB}, false, true, true},
+    {"exact/cell", TYPE_INT32, 2, {AXIS_ROW, AXIS_COORDINATE}, false, true, false, false},
+    {"exact/sum", TYPE_INT64, 2, {AXIS_ROW, AXIS_SUM_LIMB}, false, true, true, false},
+    {"exact/sum_squares", TYPE_INT64, 2, {AXIS_ROW, AXIS_SQUARE_LIMB}, false, true, true, false},
+    {"exact/divisor", TYPE_INT64, 2, {AXIS_ROW, AXIS_DIVISOR_LIMB}, false, true, false, true},
 };
 
 const size_t schema_n_datasets = sizeof schema_datasets / sizeof schema_datasets[0];

@@ -19,6 +19,7 @@ enum schema_axis {
     AXIS_COORDINATE,
     AXIS_SUM_LIMB,
     AXIS_SQUARE_LIMB,
+    AXIS_DIVISOR_LIMB, /* of length 0 in files without quotients, which lack its scale */
     N_AXES
 };
 
@@ -37,6 +38,7 @@ struct schema_dataset {
     bool is_scale;     /* the scale of its one axis */
     bool filled_later; /* by all ranks, after the file was made */
     bool has_exponent; /* an int32 attribute */
+    bool of_quotients; /* only in files with cells of quotients (llmfp/divisor.h) */
 };
 
 /* Scales first, in the order of enum schema_axis. */

@@ -48,6 +48,7 @@ struct findings {
     struct hash_index roles;
     struct span sums;
     struct span squares;
+    uint32_t divisor_limbs;
     uint64_t n_layers;
     uint64_t n_cells;
     struct llmfp_buffer models; /* packed records without cells */
@@ -152,6 +153,9 @@ static enum llmfp_status survey_record(struct survey *survey, struct findings *f
         findings->n_layers = layers > findings->n_layers ? layers : findings->n_layers;
         widen_span(&findings->sums, &cell->sum);
         widen_span(&findings->squares, &cell->squares);
+        if (cell->divisor.n_limbs > findings->divisor_limbs) {
+            findings->divisor_limbs = cell->divisor.n_limbs;
+        }
     }
     findings->n_cells += record->n_cells;
     record->n_cells = 0; /* the rest is what rank 0 needs */
@@ -288,15 +292,16 @@ static void agree_on_sizes(const struct llmfp_communicator *communicator, struct
                            const struct findings *findings)
 {
     /* Lows are negated, so that one maximum serves for all. */
-    int64_t mine[] = {-findings->sums.low, findings->sums.high, -findings->squares.low,
-                      findings->squares.high, (int64_t)findings->n_layers};
-    int64_t all[5];
-    MPI_Allreduce(mine, all, 5, MPI_INT64_T, MPI_MAX, communicator->handle);
+    int64_t mine[] = {-findings->sums.low,    findings->sums.high,         -findings->squares.low,
+                      findings->squares.high, (int64_t)findings->n_layers, findings->divisor_limbs};
+    int64_t all[6];
+    MPI_Allreduce(mine, all, 6, MPI_INT64_T, MPI_MAX, communicator->handle);
     const struct span sums = {-all[0], all[1]};
     const struct span squares = {-all[2], all[3]};
     limbs_of_span(&sums, &survey->sum_exponent, &survey->sum_limbs);
     limbs_of_span(&squares, &survey->square_exponent, &survey->square_limbs);
     survey->n_layers = (uint64_t)all[4];
+    survey->divisor_limbs = (uint32_t)all[5];
     MPI_Allreduce(&findings->n_cells, &survey->n_cells, 1, MPI_UINT64_T, MPI_SUM,
                   communicator->handle);
     MPI_Exscan(&findings->n_cells, &survey->first_cell, 1, MPI_UINT64_T, MPI_SUM,

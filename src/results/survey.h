@@ -34,6 +34,7 @@ struct survey {
     uint32_t sum_limbs;
     int32_t square_exponent;
     uint32_t square_limbs;
+    uint32_t divisor_limbs; /* 0: no cell has a divisor */
     /* this rank's models */
     double *values; /* owned: standard deviations of all curves, one behind the other */
     size_t n_values;

@@ -19,10 +19,11 @@ static const char *const column_names[N_COLUMNS] = {"count", "zeros", "nonfinite
 /* ---- rows ---- */
 
 struct rows {
-    hid_t datasets[3]; /* cell, sum, sum_squares */
+    hid_t datasets[4]; /* cell, sum, sum_squares, divisor (may be missing) */
     int32_t *cells;    /* owned, [ROWS_AT_A_TIME][3] */
     int64_t *sums;     /* owned, [ROWS_AT_A_TIME][limbs] */
     int64_t *squares;
+    int64_t *divisors;
     uint64_t n;     /* in the file */
     uint64_t first; /* of the file, that is in memory */
     uint64_t next;  /* of the file */
@@ -32,11 +33,13 @@ struct rows {
 
 static enum llmfp_status open_rows(const struct verifier *verifier, struct rows *rows)
 {
-    static const char *const names[] = {"exact/cell", "exact/sum", "exact/sum_squares"};
+    static const char *const names[] = {"exact/cell", "exact/sum", "exact/sum_squares",
+                                        "exact/divisor"};
     const struct results_file *results = verifier->results;
     const size_t sum_limbs = (size_t)results->length[AXIS_SUM_LIMB];
     const size_t square_limbs = (size_t)results->length[AXIS_SQUARE_LIMB];
-    for (int i = 0; i < 3; i++) {
+    const size_t divisor_limbs = (size_t)results->length[AXIS_DIVISOR_LIMB];
+    for (int i = 0; i < (divisor_limbs > 0 ? 4 : 3); i++) {
         rows->datasets[i] = results_open(results, names[i]);
     }
     rows->n = results->length[AXIS_ROW];
@@ -44,7 +47,9 @@ static enum llmfp_status open_rows(const struct verifier *verifier, struct rows 
     rows->cells = calloc(3 * most, sizeof *rows->cells);
     rows->sums = calloc(sum_limbs * most, sizeof *rows->sums);
     rows->squares = calloc(square_limbs * most, sizeof *rows->squares);
-    return rows->cells == NULL || rows->sums == NULL || rows->squares == NULL
+    rows->divisors = calloc(divisor_limbs * most + 1, sizeof *rows->divisors);
+    return rows->cells == NULL || rows->sums == NULL || rows->squares == NULL ||
+                   rows->divisors == NULL
                ? llmfp_fail_memory(verifier->error, (sum_limbs + square_limbs) * most * 8,
                                    "exact sums")
                : LLMFP_OK;
@@ -52,7 +57,7 @@ static enum llmfp_status open_rows(const struct verifier *verifier, struct rows 
 
 static void close_rows(struct rows *rows)
 {
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         if (rows->datasets[i] >= 0) {
             H5Dclose(rows->datasets[i]);
         }
@@ -60,6 +65,7 @@ static void close_rows(struct rows *rows)
     free(rows->cells);
     free(rows->sums);
     free(rows->squares);
+    free(rows->divisors);
 }
 
 static enum llmfp_status load_rows(const struct verifier *verifier, struct rows *rows)
@@ -80,6 +86,11 @@ static enum llmfp_status load_rows(const struct verifier *verifier, struct rows 
     if (status == LLMFP_OK) {
         status = results_read(results, rows->datasets[2], H5T_NATIVE_INT64, 2, start, of_squares,
                               rows->squares);
+    }
+    if (status == LLMFP_OK && rows->datasets[3] >= 0) {
+        const hsize_t of_divisors[] = {n, results->length[AXIS_DIVISOR_LIMB]};
+        status = results_read(results, rows->datasets[3], H5T_NATIVE_INT64, 2, start, of_divisors,
+                              rows->divisors);
     }
     rows->first = rows->next;
     rows->end = rows->next + n;
@@ -240,10 +251,11 @@ static enum llmfp_status check_rows(struct verifier *verifier, struct block *blo
         const size_t layer = (size_t)cell[2];
         const size_t at = (role - block->first_role) * block->n_layers + layer;
         const uint64_t in_memory = rows->next - rows->first;
-        const struct claimed_cell claimed = {.statistics = statistics_at(block, at),
-                                             .sum = rows->sums + in_memory * length[AXIS_SUM_LIMB],
-                                             .squares = rows->squares +
-                                                        in_memory * length[AXIS_SQUARE_LIMB]};
+        const struct claimed_cell claimed = {
+            .statistics = statistics_at(block, at),
+            .sum = rows->sums + in_memory * length[AXIS_SUM_LIMB],
+            .squares = rows->squares + in_memory * length[AXIS_SQUARE_LIMB],
+            .divisor = rows->divisors + in_memory * length[AXIS_DIVISOR_LIMB]};
         verify_place(verifier, block->model, role, layer, place);
         cell_check(check, &claimed, place, verifier->findings);
         block->has_row[at] = true;
@@ -345,7 +357,8 @@ static enum llmfp_status check_all(struct verifier *verifier, struct block *bloc
 
 enum llmfp_status verify_cells(struct verifier *verifier)
 {
-    struct rows rows = {.datasets = {H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID}};
+    struct rows rows = {
+        .datasets = {H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID, H5I_INVALID_HID}};
     struct block block = {0};
     struct cell_check check = {.additive = NULL};
     enum llmfp_status status = open_block(verifier, &block);

@@ -130,6 +130,9 @@ enum llmfp_status verify_labels(struct verifier *verifier)
     for (size_t i = 0; status == LLMFP_OK && i < sizeof counting / sizeof counting[0]; i++) {
         status = check_counting(verifier, counting[i]);
     }
+    if (status == LLMFP_OK && length[AXIS_DIVISOR_LIMB] > 0) {
+        status = check_counting(verifier, AXIS_DIVISOR_LIMB);
+    }
     return status;
 }
 

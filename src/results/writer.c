@@ -26,6 +26,7 @@ static const char *const names[WRITER_N_ARRAYS] = {"count",
                                                    "exact/cell",
                                                    "exact/sum",
                                                    "exact/sum_squares",
+                                                   "exact/divisor",
                                                    "correlation",
                                                    "correlation_qkvo"};
 
@@ -84,6 +85,9 @@ static enum llmfp_status find_places(struct writer *writer, struct llmfp_error *
     const hid_t file = H5Fopen(writer->path, H5F_ACC_RDONLY, H5P_DEFAULT);
     bool good = file >= 0;
     for (int i = 0; good && i < WRITER_N_ARRAYS; i++) {
+        if (i == WRITER_EXACT_DIVISOR && H5Lexists(file, names[i], H5P_DEFAULT) == 0) {
+            continue; /* nothing will be put there */
+        }
         const hid_t dataset = H5Dopen2(file, names[i], H5P_DEFAULT);
         good = dataset >= 0 && look_up(dataset, &writer->places[i]);
         if (dataset >= 0) {

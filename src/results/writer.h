@@ -26,6 +26,7 @@ enum writer_array {
     WRITER_EXACT_CELL,
     WRITER_EXACT_SUM,
     WRITER_EXACT_SQUARES,
+    WRITER_EXACT_DIVISOR, /* not in every file */
     WRITER_CORRELATION,
     WRITER_QKVO,
     WRITER_N_ARRAYS
@@ -76,7 +77,7 @@ enum llmfp_status writer_put(struct writer *writer, enum writer_array array, con
 enum llmfp_status write_cells(struct writer *writer, const struct survey *survey,
                               struct llmfp_error *error) LLMFP_MUST_CHECK;
 
-/* Collective. exact/cell, exact/sum, exact/sum_squares.                             */
+/* Collective. exact/cell, exact/sum, exact/sum_squares, exact/divisor.              */
 enum llmfp_status write_exact(struct writer *writer, const struct survey *survey,
                               struct llmfp_error *error) LLMFP_MUST_CHECK;
 

@@ -228,19 +228,69 @@ enum llmfp_status finish_begin(struct finishing *finishing,
 
 /* ---- records ---- */
 
-/* A cell of the record, over the reduced values. Limbs are borrowed from them. */
-static void fill_cell(struct llmfp_record_cell *cell, const struct llmfp_plan *plan,
-                      const struct llmfp_plan_cell *planned, int64_t *additive, int64_t *extreme)
+/* Limbs are borrowed from the moments. */
+static void set_sums(struct llmfp_record_cell *cell, const struct llmfp_moments *moments)
 {
-    const struct llmfp_moments_layout *layout = &planned->layout;
-    struct llmfp_moments moments = {layout, additive, extreme, 0};
-    cell->role = plan->roles[planned->role];
-    cell->layer = planned->layer;
-    llmfp_statistics_compute(&moments, &cell->statistics);
-    int64_t *sum = additive + LLMFP_N_COUNTERS;
+    const struct llmfp_moments_layout *layout = moments->layout;
+    int64_t *sum = moments->additive + LLMFP_N_COUNTERS;
     cell->sum = llmfp_sum_shortest(sum, layout->sum_limbs, layout->sum_exponent);
     cell->squares =
         llmfp_sum_shortest(sum + layout->sum_limbs, layout->square_limbs, layout->square_exponent);
+}
+
+/* The reduced values of a planned cell. */
+static struct llmfp_moments reduced(const struct finishing *finishing, size_t cell)
+{
+    const struct llmfp_plan_cell *cells = finishing->plan.cells;
+    const size_t first = finishing->first_cell;
+    return (struct llmfp_moments){&cells[cell].layout,
+                                  finishing->owned_additive +
+                                      (cells[cell].additive - cells[first].additive),
+                                  finishing->owned_extreme + (cell - first) * LLMFP_N_EXTREMES, 0};
+}
+
+/* A cell of the record from n planned ones, which differ in their divisors. False without
+ * memory. */
+static bool fill_divided(struct llmfp_record_cell *cell, const struct finishing *finishing,
+                         size_t first, size_t n, struct llmfp_arena *arena)
+{
+    struct llmfp_moments *moments = llmfp_arena_new(arena, n * sizeof *moments);
+    struct llmfp_quotients *parts = llmfp_arena_new(arena, n * sizeof *parts);
+    struct llmfp_pooled pooled;
+    if (moments == NULL || parts == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < n; i++) {
+        moments[i] = reduced(finishing, first + i);
+        llmfp_moments_settle(&moments[i]);
+        parts[i] = (struct llmfp_quotients){&moments[i], finishing->plan.cells[first + i].divisor};
+    }
+    if (!llmfp_quotients_pool(parts, n, arena, &pooled)) {
+        return false;
+    }
+    llmfp_statistics_compute_quotients(&pooled.moments, &pooled.divisor, &cell->statistics);
+    cell->statistics.min = pooled.least;
+    cell->statistics.max = pooled.most;
+    cell->divisor = pooled.divisor;
+    set_sums(cell, &pooled.moments);
+    return true;
+}
+
+/* A cell of the record from n planned ones. Limbs are borrowed from the reduced values, or
+ * belong to the arena. False without memory. */
+static bool fill_cell(struct llmfp_record_cell *cell, const struct finishing *finishing,
+                      size_t first, size_t n, struct llmfp_arena *arena)
+{
+    const struct llmfp_plan_cell *planned = &finishing->plan.cells[first];
+    cell->role = finishing->plan.roles[planned->role];
+    cell->layer = planned->layer;
+    if (n > 1 || planned->divisor != 1) {
+        return fill_divided(cell, finishing, first, n, arena);
+    }
+    struct llmfp_moments moments = reduced(finishing, first);
+    llmfp_statistics_compute(&moments, &cell->statistics);
+    set_sums(cell, &moments);
+    return true;
 }
 
 static size_t cells_of(const struct llmfp_plan *plan, size_t first, uint32_t checkpoint)
@@ -252,22 +302,30 @@ static size_t cells_of(const struct llmfp_plan *plan, size_t first, uint32_t che
     return n;
 }
 
+/* How many planned cells from `first` on have its role and layer. */
+static size_t cells_at(const struct llmfp_plan *plan, size_t first)
+{
+    const struct llmfp_plan_cell *cell = &plan->cells[first];
+    size_t n = 1;
+    while (first + n < plan->n_cells && cell[n].checkpoint == cell->checkpoint &&
+           cell[n].role == cell->role && cell[n].layer == cell->layer) {
+        n++;
+    }
+    return n;
+}
+
 /* The cells of checkpoint i, the first of them `cell`. */
 static enum llmfp_status fill_cells(struct finishing *finishing, size_t cell, size_t n_cells,
                                     struct llmfp_record *record, struct llmfp_error *error)
 {
-    const struct llmfp_plan *plan = &finishing->plan;
     record->cells = llmfp_arena_new(&record->arena, (n_cells + 1) * sizeof *record->cells);
-    if (record->cells == NULL) {
-        return llmfp_fail_memory(error, n_cells * sizeof *record->cells, "a record");
+    bool good = record->cells != NULL;
+    for (size_t k = cell; good && k < cell + n_cells && !record->failed;) {
+        const size_t same = cells_at(&finishing->plan, k);
+        good = fill_cell(&record->cells[record->n_cells++], finishing, k, same, &record->arena);
+        k += same;
     }
-    for (size_t k = cell; k < cell + n_cells && !record->failed; k++) {
-        const size_t place = plan->cells[k].additive - plan->cells[finishing->first_cell].additive;
-        fill_cell(&record->cells[record->n_cells++], plan, &plan->cells[k],
-                  finishing->owned_additive + place,
-                  finishing->owned_extreme + (k - finishing->first_cell) * LLMFP_N_EXTREMES);
-    }
-    return LLMFP_OK;
+    return good ? LLMFP_OK : llmfp_fail_memory(error, n_cells * sizeof *record->cells, "a record");
 }
 
 /* Pack the records of this rank's checkpoints, in order. */

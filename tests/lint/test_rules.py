@@ -21,7 +21,7 @@ LEVEL = {module: level for level, row in enumerate(LEVELS) for module in row}
 CORE = ["base", "numeric", "encoding", "format", "model", "quantised", "plan", "record"]
 # Where each public header (include/llmfp) belongs.
 PUBLIC = {"error": "base", "buffer": "base", "moments": "numeric", "statistics": "numeric",
-          "curve": "numeric", "encoding": "encoding", "catalog": "format", "checkpoint": "format",
+          "curve": "numeric", "divisor": "numeric", "encoding": "encoding", "catalog": "format", "checkpoint": "format",
           "configuration": "model", "roles": "model", "manifest": "model", "plan": "plan", "quantised": "quantised",
           "own_rules": "model",
           "coverage": "plan", "split": "plan",

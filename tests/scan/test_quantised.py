@@ -256,12 +256,6 @@ class Quantised(program.ScanCase):
     def test_refusals(self):
         module = "model.layers.0.mlp.up_proj"
         model = self.model()
-        model.add_raw(module + ".weight_packed", "U8", (4, 32), bytes(128))
-        model.add_raw(module + ".weight_scale", "F8_E4M3", (4, 4), bytes(16))
-        model.add_raw(module + ".weight_global_scale", "F32", (1,), bytes(4))
-        self.refused(model, "weight_global_scale", "divided")
-        os.remove(self.path("out.h5"))
-        model = self.model()
         model.add_raw("model.layers.0.mlp.experts.down_proj_blocks", "U8", (2, 3, 4, 16),
                       bytes(384))
         model.add_raw("model.layers.0.mlp.experts.down_proj_scales", "U8", (2, 3, 5), bytes(30))

@@ -100,6 +100,73 @@ class Population:
         return math.nan if self.largest is None else exact.rounded_ratio(self.largest, 1, UNIT)
 
 
+class Quotients:
+    """Elements of one cell given as Fractions, None for one that is not finite: any rational
+    numbers. Extremes are rounded to the nearest double."""
+
+    def __init__(self, values=()):
+        self.values = list(values)
+
+    def add_values(self, values):
+        self.values += values
+        return self
+
+    @property
+    def finite(self):
+        return [value for value in self.values if value is not None]
+
+    @property
+    def count(self):
+        return len(self.values)
+
+    @property
+    def nonfinite(self):
+        return sum(value is None for value in self.values)
+
+    @property
+    def zeros(self):
+        return sum(value == 0 for value in self.finite)
+
+    @property
+    def sum(self):
+        return sum_of(self.finite)
+
+    @property
+    def sum_squares(self):
+        return sum_of([value * value for value in self.finite])
+
+    @property
+    def mean(self):
+        if not self.values or self.nonfinite:
+            return math.nan
+        mean = self.sum / self.count
+        return exact.rounded_ratio(mean.numerator, mean.denominator)
+
+    @property
+    def std(self):
+        n = self.count
+        if n < 2 or self.nonfinite:
+            return math.nan
+        variance = (self.sum_squares - self.sum ** 2 / n) / (n - 1)
+        return exact.rounded_root(variance.numerator, variance.denominator)
+
+    @property
+    def min(self):
+        return float(min(self.finite)) if self.finite else math.nan
+
+    @property
+    def max(self):
+        return float(max(self.finite)) if self.finite else math.nan
+
+
+def sum_of(values):
+    """The sum of Fractions; pairs first, as a common denominator grows with every step."""
+    while len(values) > 1:
+        values = [a + b for a, b in zip(values[::2], values[1::2])] + \
+            (values[-1:] if len(values) % 2 else [])
+    return values[0] if values else Fraction(0)
+
+
 def populations(elements):
     """{(role, layer): Population} of a list of (role, layer, dtype, codes)."""
     cells = {}

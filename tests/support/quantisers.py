@@ -162,6 +162,28 @@ def nvfp4(name, w):
 
 nvfp4.config = {"quant_method": "modelopt", "quant_algo": "NVFP4"}
 
+
+def nvfp4_divided(name, w):
+    """The scale of the tensor divides, and is no power of two: 12 x / 12."""
+    return [raw(name + ".weight_packed", "U8", e2m1(w.signs)),
+            tensor(name + ".weight_scale", "F8_E4M3", w.scales(16) * 12),
+            tensor(name + ".weight_global_scale", "F32", np.array([12.0]))]
+
+
+nvfp4_divided.config = {"quant_method": "compressed-tensors", "format": "nvfp4-pack-quantized"}
+
+
+def llm_int8(name, w):
+    """bitsandbytes: code * SCB / 127, with 127 times powers of two as magnitudes."""
+    lowest = w.exponents.min(axis=1)
+    codes = w.signs * np.repeat(1 << (w.exponents - lowest[:, None]), RUN, axis=1)
+    return [raw(name + ".weight", "I8", codes.astype(np.int8)),
+            tensor(name + ".SCB", "F32", 127 * np.exp2(lowest)),
+            raw(name + ".weight_format", "U8", np.array(0, np.uint8))]
+
+
+llm_int8.config = {"quant_method": "bitsandbytes", "load_in_8bit": True}
+
 NF4 = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
        -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
        0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
@@ -242,7 +264,8 @@ SCHEMES = {
     "fp8-mistral": float8("F8_E4M3", ".qscale_weight", 1 << 20, 1 << 20),
     "fp8-deepseek": float8("F8_E4M3", ".scale", 128, 128),
     **{f"mlx-{bits}": mlx(bits) for bits in (2, 3, 4, 5, 6, 8)},
-    "mxfp4": mxfp4, "nvfp4": nvfp4, "nf4": bitsandbytes("nf4"), "fp4": bitsandbytes("fp4"),
+    "mxfp4": mxfp4, "nvfp4": nvfp4, "nvfp4-divided": nvfp4_divided, "llm-int8": llm_int8,
+    "nf4": bitsandbytes("nf4"), "fp4": bitsandbytes("fp4"),
     "nf4-nested": bitsandbytes("nf4", True), "nf4-256": bitsandbytes("nf4", block=256),
 }
 

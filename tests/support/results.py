@@ -38,7 +38,8 @@ class Results:
         return float(self.arrays["correlation"][at])
 
     def cells(self, label):
-        """{(role, layer): dict of numbers, "sum" and "sum_squares" exact} of one model."""
+        """{(role, layer): dict of numbers, "sum" and "sum_squares" exact, "divisor"} of one
+        model; sums are those of the elements, not of their numerators."""
         i = self.models.index(label)
         units = {name: self.attributes[f"exact/{name} exponent"] for name in
                  ("sum", "sum_squares")}
@@ -51,6 +52,10 @@ class Results:
                 limbs = self.arrays[f"exact/{name}"][row]
                 cell[name] = oracle.Fraction(exact.integer_from_limbs(limbs)) \
                     * oracle.Fraction(2) ** int(unit)
+            limbs = self.arrays.get("exact/divisor")
+            cell["divisor"] = 1 if limbs is None else exact.integer_from_limbs(limbs[row])
+            cell["sum"] /= cell["divisor"]
+            cell["sum_squares"] /= cell["divisor"] ** 2
             found[self.roles[r], layer] = cell
         return found
 

@@ -66,10 +66,15 @@ static const int64_t limbs[] = {4294967295, 0, -3};
 
 static struct llmfp_record sample(const char *label)
 {
-    cells[0] = (struct llmfp_record_cell){
-        "attn.q", 0, {10, 2, 1, NAN, NAN, -1.5, 0x1p-1074}, {-160, 3, limbs}, {0, 0, limbs}};
-    cells[1] = (struct llmfp_record_cell){
-        "other:x.*", 7, {1, 0, 0, 2.0, NAN, 2.0, 2.0}, {32, 1, limbs + 2}, {-64, 2, limbs}};
+    cells[0] = (struct llmfp_record_cell){.role = "attn.q",
+                                          .statistics = {10, 2, 1, NAN, NAN, -1.5, 0x1p-1074},
+                                          .sum = {-160, 3, limbs},
+                                          .squares = {0, 0, limbs}};
+    cells[1] = (struct llmfp_record_cell){.role = "other:x.*",
+                                          .layer = 7,
+                                          .statistics = {1, 0, 0, 2.0, NAN, 2.0, 2.0},
+                                          .sum = {32, 1, limbs + 2},
+                                          .squares = {-64, 2, limbs}};
     struct llmfp_record record = {.label = label,
                                   .path = "a/b \xC3\xA9",
                                   .family = "",
@@ -128,11 +133,42 @@ static void records_survive_packing(void)
     llmfp_buffer_clear(&packed);
 }
 
+/* Their version is their own: records without divisors are as they always were. */
+static void divisors_survive_packing(void)
+{
+    static const int64_t divisor[] = {127, 5};
+    for (int slice = 0; slice < 2; slice++) {
+        struct llmfp_record record = sample("one");
+        struct llmfp_record back = {0};
+        struct llmfp_buffer packed = {0};
+        record.part = (struct llmfp_record_part){1, slice == 0 ? 0 : 2, 0, 5, 10, 3};
+        llmfp_record_pack(&record, &packed);
+        CU_ASSERT_EQUAL(packed.bytes[0], slice + 1);
+        packed.size_bytes = 0;
+        cells[1].divisor = (struct llmfp_divisor){divisor, 2};
+        llmfp_record_pack(&record, &packed);
+        CU_ASSERT_EQUAL(packed.bytes[0], slice + 3);
+        struct llmfp_cursor cursor = llmfp_cursor_over(packed.bytes, packed.size_bytes);
+        CU_ASSERT_EQUAL_FATAL(llmfp_record_unpack(&back, &cursor, NULL), LLMFP_OK);
+        CU_ASSERT_EQUAL(back.cells[0].divisor.n_limbs, 0);
+        CU_ASSERT_TRUE(llmfp_divisor_equal(&back.cells[1].divisor, &cells[1].divisor));
+        CU_ASSERT_TRUE(same_record(&record, &back));
+        llmfp_record_clear(&back);
+        for (size_t n = 0; n < packed.size_bytes; n++) {
+            cursor = llmfp_cursor_over(packed.bytes, n);
+            CU_ASSERT_EQUAL(llmfp_record_unpack(&back, &cursor, NULL), LLMFP_FATAL);
+        }
+        llmfp_buffer_clear(&packed);
+    }
+}
+
 /* Packed by a forger: sizes fit, but the content would lead others astray. */
 static void unsound_records_are_refused(void)
 {
     static const int64_t unsettled[] = {-1, 1};
-    for (int change = 0; change <= 9; change++) {
+    static const int64_t even = 6;
+    static const int64_t one = 1;
+    for (int change = 0; change <= 11; change++) {
         struct llmfp_record record = sample("one");
         switch (change) {
         case 0: /* as it was */
@@ -161,6 +197,12 @@ static void unsound_records_are_refused(void)
             break;
         case 8:
             cells[0].sum = (struct llmfp_sum){0, 2, unsettled};
+            break;
+        case 9:
+            cells[0].divisor = (struct llmfp_divisor){&even, 1};
+            break;
+        case 10:
+            cells[0].divisor = (struct llmfp_divisor){&one, 1};
             break;
         default:
             record.path = "a\xFF";
@@ -318,6 +360,6 @@ static void journal_of_another_scan(void)
 }
 
 TEST_PROGRAM("record", TEST(shortest_sums), TEST(records_survive_packing),
-             TEST(unsound_records_are_refused), TEST(journal_keeps_records),
-             TEST(journal_torn_anywhere), TEST(journal_damaged_record),
+             TEST(divisors_survive_packing), TEST(unsound_records_are_refused),
+             TEST(journal_keeps_records), TEST(journal_torn_anywhere), TEST(journal_damaged_record),
              TEST(journal_of_another_scan))

@@ -78,8 +78,10 @@ static struct llmfp_record slice_of(int k, uint64_t low, uint64_t high)
 {
     static const int64_t sums[] = {3, -6};
     static const int64_t squares[] = {5, 20};
-    cells[k] = (struct llmfp_record_cell){
-        "attn.q", 0, {2, 0, 0, 1.5, 0, 1, 2}, {0, 1, &sums[k]}, {0, 1, &squares[k]}};
+    cells[k] = (struct llmfp_record_cell){.role = "attn.q",
+                                          .statistics = {2, 0, 0, 1.5, 0, 1, 2},
+                                          .sum = {0, 1, &sums[k]},
+                                          .squares = {0, 1, &squares[k]}};
     if (k == 1) {
         cells[k].statistics.min = -4;
         cells[k].statistics.max = -2;
@@ -133,6 +135,32 @@ static void slices_add_up(void)
     CU_ASSERT_STRING_EQUAL(whole.message, "why");
     CU_ASSERT_EQUAL(whole.n_cells, 0);
     llmfp_record_clear(&whole);
+}
+
+/* 1/127, 2/127, -2/127 and -4/127. */
+static void slices_of_quotients_add_up(void)
+{
+    static const int64_t divisors[] = {127, 129};
+    struct llmfp_record a = slice_of(0, 0, 4);
+    struct llmfp_record b = slice_of(1, 4, 10);
+    struct llmfp_record whole;
+    for (int k = 0; k < 2; k++) {
+        cells[k].divisor = (struct llmfp_divisor){divisors, 1};
+        cells[k].statistics.min /= 127;
+        cells[k].statistics.max /= 127;
+    }
+    CU_ASSERT_PTR_NULL(join(&a, &b, &whole));
+    CU_ASSERT_EQUAL_FATAL(whole.n_cells, 1);
+    const struct llmfp_record_cell *cell = &whole.cells[0];
+    CU_ASSERT_TRUE(llmfp_divisor_equal(&cell->divisor, &cells[0].divisor));
+    CU_ASSERT_EQUAL(cell->statistics.mean, -3.0 / 508);
+    CU_ASSERT_EQUAL(cell->statistics.min, -4.0 / 127);
+    CU_ASSERT_EQUAL(cell->statistics.max, 2.0 / 127);
+    llmfp_record_clear(&whole);
+    cells[1].divisor.limbs = &divisors[1];
+    const char *problem = join(&a, &b, &whole);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(problem);
+    CU_ASSERT_PTR_NOT_NULL(strstr(problem, "have changed"));
 }
 
 static void refuses_what_does_not_fit(void)
@@ -210,5 +238,5 @@ static void slices_are_packed(void)
 
 TEST_PROGRAM("split", TEST(every_byte_is_in_one_part), TEST(parts_are_equal),
              TEST(every_part_has_a_share), TEST(no_slice_is_everything), TEST(slices_add_up),
-             TEST(refuses_what_does_not_fit), TEST(refuses_numbers_that_cannot_be),
-             TEST(slices_are_packed))
+             TEST(slices_of_quotients_add_up), TEST(refuses_what_does_not_fit),
+             TEST(refuses_numbers_that_cannot_be), TEST(slices_are_packed))
