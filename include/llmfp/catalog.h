@@ -104,6 +104,7 @@ struct llmfp_catalog {
     struct llmfp_tensor *tensors; /* owned array, n_tensors */
     size_t n_tensors;
     size_t tensor_capacity;
+    bool sliced;              /* a name may occur once a file (slices.h) */
     struct llmfp_arena arena; /* owns names, paths, shapes, sides */
 };
 

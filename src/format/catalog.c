@@ -210,7 +210,8 @@ static enum llmfp_status check_names(const struct llmfp_catalog *catalog, struct
     enum llmfp_status status = order == NULL ? LLMFP_FATAL : LLMFP_OK;
     for (size_t i = 1; i < catalog->n_tensors && status == LLMFP_OK; i++) {
         const struct llmfp_tensor *before = order[i - 1].tensor;
-        if (strcmp(before->name, order[i].tensor->name) == 0) {
+        if (strcmp(before->name, order[i].tensor->name) == 0 &&
+            !(catalog->sliced && before->data.file != order[i].tensor->data.file)) {
             status = fail_twice(catalog, before, order[i].tensor, error);
         }
     }

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -245,18 +246,23 @@ static enum llmfp_status prefer_pytorch(const char *folder, struct llmfp_names *
     return prefer_set(folder, "pytorch_model", ".bin", names, error);
 }
 
-/* Each slice has the names of all tensors, some of them cut along an axis and others whole,
- * and no file says which. */
-static enum llmfp_status refuse_slices(const char *folder, const struct llmfp_names *names,
-                                       struct llmfp_error *error)
+/* Slices of a model for several GPUs, numbered from 00 on (llmfp/slices.h): none is missing. */
+static enum llmfp_status check_slices(const char *folder, const struct llmfp_names *names,
+                                      struct llmfp_error *error)
 {
-    if (names->n_names < 2) {
-        return LLMFP_OK;
+    for (size_t i = 0; names->n_names > 1 && i < names->n_names; i++) {
+        char expected[48];
+        (void)snprintf(expected, sizeof expected, "consolidated.%02zu.pth", i);
+        if (strcmp(names->names[i], expected) != 0) {
+            return llmfp_fail(
+                error, LLMFP_CHECKPOINT,
+                "%s holds %zu slices of a model (%s to %s), and %s is not among them; "
+                "complete them, or give the converted checkpoint instead",
+                folder, names->n_names, names->names[0], names->names[names->n_names - 1],
+                expected);
+        }
     }
-    return llmfp_fail(error, LLMFP_CHECKPOINT,
-                      "%s holds %zu slices of a model for as many GPUs (%s to %s), and nothing in "
-                      "them says how they fit together; give the converted checkpoint instead",
-                      folder, names->n_names, names->names[0], names->names[names->n_names - 1]);
+    return LLMFP_OK;
 }
 
 static enum llmfp_status choose_from(const char *folder, struct listing *listing,
@@ -282,7 +288,7 @@ static enum llmfp_status choose_from(const char *folder, struct listing *listing
         return gguf_check_folder(folder, chosen, error);
     }
     return i == PYTORCH ? prefer_pytorch(folder, chosen, error)
-                        : refuse_slices(folder, chosen, error);
+                        : check_slices(folder, chosen, error);
 }
 
 enum llmfp_status llmfp_folder_choose(const char *folder, struct llmfp_arena *arena,

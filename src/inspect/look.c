@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "llmfp/quantised.h"
+#include "llmfp/slices.h"
 #include "role_order.h"
 
 uint64_t look_part_elements(const struct llmfp_mapping *mapping, uint32_t part)
@@ -50,11 +51,14 @@ static enum llmfp_status read_headers(const char *path, struct look *look,
         status = llmfp_checkpoint_header(files->format, &look->catalog, (uint32_t)f, error);
     }
     if (status == LLMFP_OK) {
-        status = llmfp_catalog_finish(&look->catalog, error);
-    }
-    if (status == LLMFP_OK) {
         status = llmfp_configuration_read(files->configuration, files->configuration_bytes,
                                           &look->configuration, error);
+    }
+    if (status == LLMFP_OK) {
+        status = llmfp_slices_join(&look->catalog, &look->configuration, error);
+    }
+    if (status == LLMFP_OK) {
+        status = llmfp_catalog_finish(&look->catalog, error);
     }
     if (status == LLMFP_OK) {
         status = llmfp_checkpoint_check(files, &look->catalog, error);

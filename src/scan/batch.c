@@ -7,6 +7,7 @@
 #include "batch_exchange.h"
 #include "headers.h"
 #include "llmfp/quantised.h"
+#include "llmfp/slices.h"
 #include "mix.h"
 
 enum {
@@ -230,11 +231,14 @@ static enum llmfp_status finish_catalogs(struct llmfp_batch *batch, struct llmfp
             continue;
         }
         struct llmfp_error why = {LLMFP_OK, ""};
-        enum llmfp_status status = llmfp_catalog_finish(&checkpoint->catalog, &why);
+        enum llmfp_status status = llmfp_configuration_read(checkpoint->files.configuration,
+                                                            checkpoint->files.configuration_bytes,
+                                                            &checkpoint->configuration, &why);
         if (status == LLMFP_OK) {
-            status = llmfp_configuration_read(checkpoint->files.configuration,
-                                              checkpoint->files.configuration_bytes,
-                                              &checkpoint->configuration, &why);
+            status = llmfp_slices_join(&checkpoint->catalog, &checkpoint->configuration, &why);
+        }
+        if (status == LLMFP_OK) {
+            status = llmfp_catalog_finish(&checkpoint->catalog, &why);
         }
         if (status == LLMFP_FATAL) {
             *error = why;

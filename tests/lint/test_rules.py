@@ -23,7 +23,7 @@ CORE = ["base", "numeric", "encoding", "format", "model", "quantised", "plan", "
 PUBLIC = {"error": "base", "buffer": "base", "moments": "numeric", "statistics": "numeric",
           "curve": "numeric", "divisor": "numeric", "encoding": "encoding", "catalog": "format", "checkpoint": "format",
           "configuration": "model", "roles": "model", "manifest": "model", "plan": "plan", "quantised": "quantised",
-          "own_rules": "model",
+          "own_rules": "model", "slices": "model",
           "coverage": "plan", "split": "plan",
           "record": "record", "journal": "record", "partial": "record",
           "communicator": "parallel", "shares": "parallel", "io": "base", "isa": "encoding",

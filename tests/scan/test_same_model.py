@@ -210,6 +210,47 @@ class SameModel(Clothes):
         self.scan_all(3)
 
 
+    def slices(self, label, dtype, n, embed_axis, change=None):
+        """Meta's files for n GPUs: matrices cut along an axis, norms in every file."""
+        body = self.bodies[2]
+        folder, arrays = self.folder_for(label, body, namings.META)
+        with open(os.path.join(folder, "params.json"), "w", encoding="utf-8") as file:
+            json.dump({"dim": body.heads * body.head_size, "n_layers": 3, "n_heads": body.heads,
+                       "n_kv_heads": 2} | (change or {}), file)
+        for number in range(n):
+            own = []
+            for name, array in arrays:
+                axis = embed_axis if name.startswith("tok_emb") else \
+                    1 if name.endswith(("wo.weight", "w2.weight")) else 0
+                own.append((name, np.split(array, n, axis)[number] if array.ndim == 2 else array))
+            pytorch(folder, self.dressed(own, dtype), name=f"consolidated.{number:02d}.pth")
+        return folder
+
+    def test_slices(self):
+        """Cut for two GPUs, the model is the same: norms count once."""
+        self.slices("columns", "BF16", 2, 1)
+        self.slices("rows", "F32", 2, 0)
+        self.scan_all(3)
+        done, _ = self.scan("columns\nrows\n", "--overwrite", "--summary=none")
+        body = self.bodies[2]
+        whole = sum(array.size for _, array in namings.META.tensors(body)[0])
+        for label in ("columns", "rows"):
+            self.equal(int(done.model("parameters", label)), whole, label)
+
+    def test_slices_that_do_not_fit(self):
+        cases = {"heads": {"n_kv_heads": 4}, "odd": {"n_heads": 3}, "dim": {"dim": 12}}
+        for label, change in cases.items():
+            self.slices(label, "BF16", 2, 1, change)
+        folder = self.slices("missing", "BF16", 2, 1)
+        pytorch(folder, self.dressed([("norm.weight", np.ones(4))], "BF16"),
+                name="consolidated.01.pth")
+        found, _ = self.scan("\n".join(self.lines) + "\n", "--summary=none", status=3)
+        for label in self.lines:
+            self.equal(found.model("status", label), "failed")
+            message = found.model("message", label)
+            self.check("slices of a model" in message and "consolidated.0" in message, message)
+
+
 class QuantisedClothes(Clothes):
     """Weights that every quantisation holds exactly: the same cells as in BF16."""
     SIZES = {"attn.q": (256, 512), "attn.k": (128, 512), "attn.v": (128, 512),
