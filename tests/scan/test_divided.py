@@ -30,7 +30,7 @@ E2M1 = [sign * Fraction(n, 2) for sign in (1, -1) for n in (0, 1, 2, 3, 4, 6, 8,
 F32_ZERO, F32_INFINITY, F32_NAN, F32_SMALLEST, F32_LARGEST = (0, 0x7F800000, 0x7FC00001, 1,
                                                               0x7F7FFFFF)
 # 250 chunks of 4 KiB at 10 ms: more than 0.8 s on three ranks.
-SLOWLY = {"LLMFP_FAULT_DELAY": "pread:10000"}
+SLOWLY = {"LLMFP_FAULT_DELAY": "pread:40000"}
 
 
 def odd_part(number):
@@ -320,7 +320,7 @@ class Whole(DividedCase):
         self.use_program_with_faults()
         manifest = self.write("manifest.txt", "all\n")
         arguments = ["-o", "cut.h5", "--progress=none", "--io=pread", "--chunk=4K", manifest]
-        for seconds in (1.0, 0.7, 1.5, 2.0, 3.0):
+        for seconds in (1.0, 0.7, 0.5, 1.5, 2.0, 3.0):
             for name in os.listdir(self.folder):
                 if name.startswith("cut.h5"):
                     os.remove(self.path(name))
