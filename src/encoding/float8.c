@@ -171,12 +171,12 @@ static uint64_t add_by_tables(const struct float8 *float8, struct llmfp_moments 
 }
 #endif
 
-/* Powers of 2^bits that are at most 64 make a class; returns how many classes. `unit` is the
- * exponent of the power 0. */
-static int make_powers(int bits, int unit, int exponent[FLOAT8_MOST_CLASSES],
+/* Powers of 2^bits that are at most 2^most_bits make a class; returns how many classes. `unit` is
+ * the exponent of the power 0. */
+static int make_powers(int bits, int most_bits, int unit, int exponent[FLOAT8_MOST_CLASSES],
                        uint8_t power[FLOAT8_MOST_CLASSES][16])
 {
-    const int n_in_class = 6 / bits + 1;
+    const int n_in_class = most_bits / bits + 1;
     for (int e = 0; e < 16; e++) {
         const int class = e / n_in_class;
         exponent[class] = unit + bits * class * n_in_class;
@@ -185,7 +185,8 @@ static int make_powers(int bits, int unit, int exponent[FLOAT8_MOST_CLASSES],
     return 15 / n_in_class + 1;
 }
 
-static void make_nibbles(const struct float8 *float8, struct float8_nibbles *tables)
+void llmfp_float8_make_nibbles(const struct float8 *float8, enum float8_powers powers,
+                               struct float8_nibbles *tables)
 {
     const int mantissa_bits = float8->format.mantissa_bits;
     const int bits = mantissa_bits == 3 ? 1 : 2; /* of the base's powers */
@@ -200,9 +201,28 @@ static void make_nibbles(const struct float8 *float8, struct float8_nibbles *tab
         tables->g[i] = (uint8_t)g;
         tables->g_squared[i] = (uint8_t)(g * g);
     }
-    tables->n_sums = make_powers(bits, unit, tables->sum_exponent, tables->power);
-    tables->n_squares =
-        make_powers(2 * bits, 2 * unit, tables->square_exponent, tables->power_squared);
+    if (powers == FLOAT8_SMALL_FACTORS) {
+        tables->n_sums = make_powers(bits, 6, unit, tables->sum_exponent, tables->power);
+        tables->n_squares =
+            make_powers(2 * bits, 6, 2 * unit, tables->square_exponent, tables->power_squared);
+        return;
+    }
+    tables->n_sums = make_powers(bits, 7, unit, tables->sum_exponent, tables->power);
+    tables->n_squares = tables->n_sums;
+    for (int k = 0; k < tables->n_sums; k++) {
+        tables->square_exponent[k] = 2 * tables->sum_exponent[k];
+    }
+}
+
+/* What a kernel wants in its tables. */
+static enum float8_powers powers_of(float8_nibble_kernel *kernel)
+{
+#if defined(__x86_64__)
+    return kernel == llmfp_float8_add_avx2 ? FLOAT8_PRODUCTS : FLOAT8_SMALL_FACTORS;
+#else
+    (void)kernel;
+    return FLOAT8_SMALL_FACTORS;
+#endif
 }
 
 /* Unit exponents may be finer than the moments': sums are whole there. */
@@ -210,7 +230,7 @@ static uint64_t add_by_nibbles(const struct float8 *float8, struct llmfp_moments
                                float8_nibble_kernel *add, const unsigned char *bytes, uint64_t n)
 {
     struct float8_nibbles tables;
-    make_nibbles(float8, &tables);
+    llmfp_float8_make_nibbles(float8, powers_of(add), &tables);
     const struct vector_kernel kernel = {
         .float8 = float8, .nibbles = &tables, .add_by_nibbles = add};
     struct float8_sums sums;

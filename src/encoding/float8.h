@@ -14,6 +14,8 @@ struct float8 {
     bool negative_zero_is_nan;
 };
 
+enum float8_powers { FLOAT8_SMALL_FACTORS, FLOAT8_PRODUCTS };
+
 enum { FLOAT8_MOST_CLASSES = 8, FLOAT8_VECTOR = 64, FLOAT8_BLOCK = 8192 };
 
 /* Magnitudes in classes of successive binades: integers up to 127 in units of the class, and
@@ -26,7 +28,9 @@ struct float8_tables {
 
 /* Where vectors look up 16 bytes: a magnitude is g base^e, e its upper four bits, base 2 (4
  * with five bits of exponent), and g an integer up to 15 by the lower three bits and by
- * whether e is 0. Powers of the base are in classes by e: one of 1, 2, 4, ... 64, or 0. */
+ * whether e is 0. Powers of the base are in classes by e: one of 1, 2, 4, ... 64, or 0; of
+ * kernels that take their squares by themselves (FLOAT8_PRODUCTS) up to 128, with as many
+ * classes of squares as of sums. */
 struct float8_nibbles {
     uint8_t g[16]; /* by the lower three bits, plus 8 where e is not 0 */
     uint8_t g_squared[16];
@@ -35,7 +39,7 @@ struct float8_nibbles {
     int sum_exponent[FLOAT8_MOST_CLASSES];
     int square_exponent[FLOAT8_MOST_CLASSES];
     uint8_t power[FLOAT8_MOST_CLASSES][16];         /* by e: base^e in the class's unit */
-    uint8_t power_squared[FLOAT8_MOST_CLASSES][16]; /* base^(2 e) */
+    uint8_t power_squared[FLOAT8_MOST_CLASSES][16]; /* base^(2 e), of small factors */
 };
 
 /* Begin with FLOAT8_NO_SUMS. */
@@ -121,6 +125,10 @@ static inline bool float8_take(struct float8_sums *sums, const struct float8 *fl
                                  : sums->largest_unsigned;
     return true;
 }
+
+/* Factors of codes.                                                       Local. */
+void llmfp_float8_make_nibbles(const struct float8 *float8, enum float8_powers powers,
+                               struct float8_nibbles *tables);
 
 /* Kernels that add a block of n codes, a multiple of FLOAT8_VECTOR and at most FLOAT8_BLOCK,
  * to `sums`; false, and nothing added, where one is infinite or NaN.      Local. */

@@ -1,5 +1,5 @@
 /* float8_avx2.c - sums of 8-bit floats, 32 codes at a time: look-ups of 16 bytes give small
- * factors (float8.h), whose products add up in pairs.                          */
+ * factors (float8.h), whose products of 16 bits and their squares add up.       */
 #if defined(__x86_64__)
 #include <immintrin.h>
 
@@ -8,12 +8,13 @@
 #define TARGET __attribute__((target("avx2,popcnt")))
 #define INLINE static inline __attribute__((always_inline)) TARGET
 
-/* A pair of squares: 2 * 225 * 64 < 2^15; four of them, 2^8 times, stay below 2^25. A pair
- * of values: 2 * 15 * 64 < 2^11, 16 times in lanes of 16 bits.                  */
-enum { ROUNDS = 16, BYTES = 32 };
-_Static_assert(2 * 225 * 64 <= INT16_MAX, "pairs of squares");
-_Static_assert(ROUNDS * 2 * 15 * 64 <= INT16_MAX, "pairs of values");
-_Static_assert(FLOAT8_BLOCK / BYTES <= 1 << 8, "lanes of 32 bits");
+/* A product is at most 15 * 128 < 2^11: two of them, 8 times, fit lanes of 16 bits; four squares,
+ * 128 times, lanes of 32 bits. */
+enum { ROUNDS = 8, BYTES = 32, MOST_PRODUCT = 15 * 128, MOST_ROUNDS = 128 };
+_Static_assert(ROUNDS * 2 * MOST_PRODUCT <= INT16_MAX, "lanes of 16 bits");
+_Static_assert((int64_t)MOST_ROUNDS * 4 * MOST_PRODUCT * MOST_PRODUCT <= INT32_MAX,
+               "lanes of 32 bits");
+_Static_assert(FLOAT8_VECTOR % BYTES == 0, "whole rounds");
 
 INLINE __m256i load(const unsigned char *bytes)
 {
@@ -37,52 +38,65 @@ INLINE int64_t total_of(__m256i lanes)
     return total;
 }
 
-INLINE void add_codes(struct float8_sums *sums, const struct float8_nibbles *tables,
-                      const unsigned char *bytes, size_t n, int n_sums, int n_squares)
+/* g of 32 codes, with their signs. */
+INLINE __m256i factors_of(const struct float8_nibbles *tables, __m256i codes, __m256i e)
+{
+    const __m256i is_low = _mm256_cmpeq_epi8(e, _mm256_setzero_si256());
+    const __m256i index = _mm256_or_si256(_mm256_and_si256(codes, _mm256_set1_epi8(7)),
+                                          _mm256_andnot_si256(is_low, _mm256_set1_epi8(8)));
+    const __m256i sign = _mm256_or_si256(codes, _mm256_set1_epi8(1)); /* not 0 */
+    return _mm256_sign_epi8(look_up(tables->g, index), sign);
+}
+
+/* Up to MOST_ROUNDS * BYTES bytes. */
+INLINE void add_some(struct float8_sums *sums, const struct float8_nibbles *tables,
+                     const unsigned char *bytes, size_t n, int n_classes)
 {
     const __m256i ones = _mm256_set1_epi16(1);
-    const __m256i low_bits = _mm256_set1_epi8(0x0F);
+    const __m256i even = _mm256_set1_epi16(0xFF);
     __m256i sum[FLOAT8_MOST_CLASSES];
     __m256i squares[FLOAT8_MOST_CLASSES];
-    for (int k = 0; k < FLOAT8_MOST_CLASSES; k++) {
+    for (int k = 0; k < n_classes; k++) {
         sum[k] = _mm256_setzero_si256();
         squares[k] = _mm256_setzero_si256();
     }
     for (size_t i = 0; i < n;) {
         const size_t end = n - i < (size_t)ROUNDS * BYTES ? n : i + (size_t)ROUNDS * BYTES;
         __m256i pairs[FLOAT8_MOST_CLASSES];
-        for (int k = 0; k < n_sums; k++) {
+        for (int k = 0; k < n_classes; k++) {
             pairs[k] = _mm256_setzero_si256();
         }
         for (; i < end; i += BYTES) {
             const __m256i codes = load(bytes + i);
-            const __m256i e = _mm256_and_si256(_mm256_srli_epi16(codes, 3), low_bits);
-            const __m256i is_low = _mm256_cmpeq_epi8(e, _mm256_setzero_si256());
-            const __m256i lower = _mm256_and_si256(codes, _mm256_set1_epi8(7));
-            const __m256i index =
-                _mm256_or_si256(lower, _mm256_andnot_si256(is_low, _mm256_set1_epi8(8)));
-            const __m256i g = look_up(tables->g, index);
-            const __m256i g_squared = look_up(tables->g_squared, index);
-            const __m256i sign = _mm256_or_si256(codes, _mm256_set1_epi8(1)); /* not 0 */
-            for (int k = 0; k < n_sums; k++) {
-                const __m256i power = _mm256_sign_epi8(look_up(tables->power[k], e), sign);
-                pairs[k] = _mm256_add_epi16(pairs[k], _mm256_maddubs_epi16(g, power));
-            }
-            for (int k = 0; k < n_squares; k++) {
-                const __m256i power = look_up(tables->power_squared[k], e);
+            const __m256i e = _mm256_and_si256(_mm256_srli_epi16(codes, 3), _mm256_set1_epi8(0x0F));
+            const __m256i g = factors_of(tables, codes, e);
+            const __m256i g_even = _mm256_and_si256(g, even);
+            const __m256i g_odd = _mm256_andnot_si256(even, g);
+            for (int k = 0; k < n_classes; k++) {
+                const __m256i power = look_up(tables->power[k], e);
+                const __m256i a = _mm256_maddubs_epi16(power, g_even);
+                const __m256i b = _mm256_maddubs_epi16(power, g_odd);
+                pairs[k] = _mm256_add_epi16(pairs[k], _mm256_add_epi16(a, b));
                 squares[k] = _mm256_add_epi32(
-                    squares[k], _mm256_madd_epi16(_mm256_maddubs_epi16(g_squared, power), ones));
+                    squares[k], _mm256_add_epi32(_mm256_madd_epi16(a, a), _mm256_madd_epi16(b, b)));
             }
         }
-        for (int k = 0; k < n_sums; k++) {
+        for (int k = 0; k < n_classes; k++) {
             sum[k] = _mm256_add_epi32(sum[k], _mm256_madd_epi16(pairs[k], ones));
         }
     }
-    for (int k = 0; k < n_sums; k++) {
+    for (int k = 0; k < n_classes; k++) {
         sums->sum[k] += total_of(sum[k]);
-    }
-    for (int k = 0; k < n_squares; k++) {
         sums->squares[k] += (uint64_t)total_of(squares[k]);
+    }
+}
+
+INLINE void add_codes(struct float8_sums *sums, const struct float8_nibbles *tables,
+                      const unsigned char *bytes, size_t n, int n_classes)
+{
+    const size_t most = (size_t)MOST_ROUNDS * BYTES;
+    for (size_t i = 0; i < n; i += most) {
+        add_some(sums, tables, bytes + i, n - i < most ? n - i : most, n_classes);
     }
 }
 
@@ -121,14 +135,12 @@ TARGET bool llmfp_float8_add_avx2(struct float8_sums *sums, const struct float8 
     }
     /* Constants, so that loops unroll; and half the classes where the others are empty. */
     const bool is_half = float8_most(&look) < 0x40;
-    if (tables->n_sums == 3 && is_half) {
-        add_codes(sums, tables, bytes, n, 2, 2);
-    } else if (tables->n_sums == 3) {
-        add_codes(sums, tables, bytes, n, 3, 4);
-    } else if (is_half) {
-        add_codes(sums, tables, bytes, n, 2, 4);
+    if (tables->n_sums == 2 && is_half) {
+        add_codes(sums, tables, bytes, n, 1);
+    } else if (tables->n_sums == 2 || is_half) {
+        add_codes(sums, tables, bytes, n, 2);
     } else {
-        add_codes(sums, tables, bytes, n, 4, 8);
+        add_codes(sums, tables, bytes, n, 4);
     }
     return true;
 }

@@ -43,22 +43,25 @@ struct task {
     const struct float8 *float8;
     struct llmfp_moments_layout layout; /* of the plain codes */
     const struct llmfp_elements *elements;
-    struct float8_tables tables; /* no classes: there are no vectors */
+    int n_classes;                 /* of the sums that vectors make; 0: there are no vectors */
+    const int *exponent;           /* [n_classes] of these */
+    struct float8_tables tables;   /* for AVX-512 */
+    struct float8_nibbles nibbles; /* for AVX2 */
 };
 
 #if defined(__x86_64__)
-/* Magnitudes are below 2^32 in units of the lowest exponent (E5M2), and the mantissa of a scale
- * below 2^24: sums of 2^14 products stay below 2^70, and of their squares below 2^126.  */
+/* Magnitudes are below 2^32.81 in units of the lowest exponent (E5M2's 57344 in units of 2^-17), and
+ * the mantissa of a scale below 2^24: sums of 2^14 products stay below 2^71, and of their squares
+ * below 2^(65.62 + 14 + 48), less than 2^128. */
 static void add_sums(const struct task *task, const struct float8_sums *sums, uint64_t n,
                      struct side_scale scale)
 {
-    const struct float8_tables *tables = &task->tables;
-    const int lowest = tables->exponent[0];
+    const int lowest = task->exponent[0];
     const uint64_t squared = (uint64_t)(scale.mantissa * scale.mantissa);
     llmfp_i128 sum = 0;
     llmfp_u128 squares = 0;
-    for (int k = 0; k < tables->n_classes; k++) {
-        const int shift = tables->exponent[k] - lowest;
+    for (int k = 0; k < task->n_classes; k++) {
+        const int shift = task->exponent[k] - lowest;
         sum += (llmfp_i128)sums->sum[k] * ((llmfp_i128)1 << shift);
         squares += (llmfp_u128)sums->squares[k] << 2 * shift;
     }
@@ -71,18 +74,25 @@ static void add_sums(const struct task *task, const struct float8_sums *sums, ui
     llmfp_moments_add_range(task->moments, a < b ? a : b, a < b ? b : a);
 }
 
+static bool add_block(const struct task *task, struct float8_sums *sums, const unsigned char *codes,
+                      size_t n)
+{
+    return task->exponent == task->tables.exponent
+               ? llmfp_float8_add_avx512(sums, task->float8, &task->tables, codes, n)
+               : llmfp_float8_add_avx2(sums, task->float8, &task->nibbles, codes, n);
+}
+
 /* False where vectors can't: nothing was added. */
 static bool add_by_vectors(const struct task *task, const unsigned char *codes, uint64_t n,
                            struct side_scale scale)
 {
-    if (task->tables.n_classes == 0 || n > MOST_IN_SUMS || n % FLOAT8_VECTOR != 0) {
+    if (task->n_classes == 0 || n > MOST_IN_SUMS || n % FLOAT8_VECTOR != 0) {
         return false;
     }
     struct float8_sums sums = FLOAT8_NO_SUMS;
     for (uint64_t i = 0; i < n; i += FLOAT8_BLOCK) {
         const uint64_t n_block = n - i < FLOAT8_BLOCK ? n - i : FLOAT8_BLOCK;
-        if (!llmfp_float8_add_avx512(&sums, task->float8, &task->tables, codes + i,
-                                     (size_t)n_block)) {
+        if (!add_block(task, &sums, codes + i, (size_t)n_block)) {
             return false;
         }
     }
@@ -228,6 +238,12 @@ static void add(struct llmfp_moments *moments, const struct llmfp_elements *elem
 #if defined(__x86_64__)
     if (llmfp_isa_chosen() == LLMFP_ISA_AVX512) {
         llmfp_float8_make_tables(float8, &task.tables);
+        task.n_classes = task.tables.n_classes;
+        task.exponent = task.tables.exponent;
+    } else if (llmfp_isa_chosen() == LLMFP_ISA_AVX2) {
+        llmfp_float8_make_nibbles(float8, FLOAT8_PRODUCTS, &task.nibbles);
+        task.n_classes = task.nibbles.n_sums;
+        task.exponent = task.nibbles.sum_exponent;
     }
 #endif
     add_scaled(&task);
