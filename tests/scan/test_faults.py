@@ -149,11 +149,12 @@ class Faults(program.ScanCase):
         tried = self.matrix("--append", "", lambda site: not site.startswith("MPI_"))
         self.called(tried, "open", "pread", "end_pread", "malloc", "calloc", "strdup", "pwrite", "rename",
                     "fdatasync", "mmap")
+        self.check(("pthread_create", 0) in tried, "the journal has no thread of its own")
 
     def test_mpi_itself_fails(self):
         tried = self.matrix("--append", "", lambda site: site.startswith("MPI_"))
         self.called(tried, "MPI_Allreduce", "MPI_Bcast", "MPI_File_open", "MPI_File_write_at", "MPI_File_sync",
-                    "MPI_File_close", "MPI_Reduce_scatter")
+                    "MPI_File_close", "MPI_Ireduce")
 
     def test_kills(self):
         """SIGKILL at a call: between any two steps."""
