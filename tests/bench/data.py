@@ -113,6 +113,13 @@ def awq_layer(rng, rows):
         ("mlp.up_proj.scales", "F16", (groups, rows), scales(rng, (groups, rows)))]
 
 
+# bitsandbytes' map, which is part of the format.
+NF4_MAP = (-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453,
+           -0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0,
+           0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+           0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0)
+
+
 def nf4_layer(rng, rows):
     """With quantised scales, as is usual."""
     n = rows * COLUMNS
@@ -120,7 +127,7 @@ def nf4_layer(rng, rows):
     state = json.dumps({"quant_type": "nf4", "blocksize": 64, "dtype": "bfloat16",
                         "shape": [rows, COLUMNS], "nested_blocksize": 256,
                         "nested_dtype": "float32", "nested_offset": 0.03125}).encode()
-    table = np.sort(rng.uniform(-1, 1, 16)).astype("<f4")
+    table = np.array(NF4_MAP, "<f4")
     inner = np.sort(rng.uniform(-1, 1, 256)).astype("<f4")
     return {"quant_method": "bitsandbytes", "load_in_4bit": True}, [
         (weight, "U8", (n // 2, 1), codes(rng, n // 2)),
