@@ -123,10 +123,11 @@ VECTORS void add_words_of(struct columns *columns, const unsigned char *bytes, s
                           size_t n_rows, size_t n, int bits)
 {
     const __m256i none = _mm256_setzero_si256();
-    for (size_t first = 0; first < n; first += WORDS_SIDE * WORDS_OF_VECTOR) {
+    for (size_t first = 0; first < n; first += (size_t)WORDS_SIDE * WORDS_OF_VECTOR) {
         struct word_lanes lanes[WORDS_SIDE];
         if (first + WORDS_AHEAD < n) {
-            prefetch_rows(bytes + 4 * (first + WORDS_AHEAD), stride, n_rows, 4 * WORDS_ROWS);
+            prefetch_rows(bytes + 4 * (first + WORDS_AHEAD), stride, n_rows,
+                          (size_t)4 * WORDS_ROWS);
         }
         for (size_t side = 0; side < WORDS_SIDE; side++) {
             lanes[side] = (struct word_lanes){none, none, none, _mm256_set1_epi8(-1), none};
