@@ -75,6 +75,10 @@ const struct llmfp_text llmfp_shells[] = {
 const struct llmfp_stack llmfp_stacks[] = {
     {STACK("model.layers.", ".mixer.", STACK_MAIN), .models = "nemotron_h",
      .tables = {&llmfp_rules_mixer}},
+    /* One block of attention, stored in the first layer that shares it or in each. */
+    {STACK("model.layers.", ".shared_transf.", STACK_MAIN), .models = "zamba", .tables = LAYERS},
+    {STACK("model.layers.", ".shared_transformer.", STACK_MAIN), .models = "zamba2",
+     .tables = LAYERS},
     {STACK("model.layers.", ".", STACK_MAIN),
      .tables = {&llmfp_rules_moe, &llmfp_rules_layers, &llmfp_rules_meta,
                 &llmfp_rules_packed_bert}},

@@ -169,6 +169,8 @@ static const struct llmfp_rule rules[] = {
     RULE("mlp_block.gate_proj", MLP_GATE),
     RULE("mlp_block.up_proj", MLP_UP),
     RULE("mlp_block.down_proj", MLP_DOWN),
+    RULE_IF("feed_forward.gate_up_proj", ROLE_OTHER, .models = "zamba2",
+            .layout = &llmfp_half_gate_up),
     RULE("residual_mlp.w1", MLP_GATE),
     RULE("residual_mlp.w3", MLP_UP),
     RULE("residual_mlp.w2", MLP_DOWN),

@@ -169,6 +169,41 @@ static void lfm2(void)
     ROLES_CHECK(cases);
 }
 
+/* Zamba: a block of attention that layers of state spaces share. It reads twice the hidden size. */
+static void zamba(void)
+{
+    static const struct roles_case cases[] = {
+        {OF("zamba", ""), L("shared_transf.self_attn.q_proj.weight"), "24x24", "1 * attn.q[3] 576"},
+        {OF("zamba", ""), L("shared_transf.self_attn.k_proj.weight"), "24x24", "1 * attn.k[3] 576"},
+        {OF("zamba", ""), L("shared_transf.self_attn.v_proj.weight"), "24x24", "1 * attn.v[3] 576"},
+        {OF("zamba", ""), L("shared_transf.self_attn.o_proj.weight"), "12x24", "1 * attn.o[3] 288"},
+        {OF("zamba", ""), L("shared_transf.feed_forward.gate_proj.weight"), "10x12",
+         "1 * mlp.gate[3] 120"},
+        {OF("zamba", ""), L("shared_transf.feed_forward.up_proj.weight"), "10x12",
+         "1 * mlp.up[3] 120"},
+        {OF("zamba", ""), L("shared_transf.feed_forward.down_proj.weight"), "12x10",
+         "1 * mlp.down[3] 120"},
+        {OF("zamba", ""), L("shared_transf.input_layernorm.weight"), "24", "1 * norm.attn[3] 24"},
+        {OF("zamba", ""), L("shared_transf.pre_ff_layernorm.weight"), "12", "1 * norm.mlp[3] 12"},
+        {OF("zamba", ""), L("linear.weight"), "12x12",
+         "1 * other:model.layers.*.linear.weight[3] 144"},
+        {OF("zamba", ""), L("mamba_decoder.mamba.in_proj.weight"), "48x12",
+         "1 * other:model.layers.*.mamba_decoder.mamba.in_proj.weight[3] 576"},
+        {OF("zamba", ""), L("mamba.x_proj_weight"), "2x4x12",
+         "1 * other:model.layers.*.mamba.x_proj_weight[3] 96"},
+        {OF("zamba", ""), "model.final_layernorm.weight", "12", "1 * norm.final[0] 12 aside"},
+        {OF("zamba2", ""), L("shared_transformer.self_attn.q_proj.weight"), "24x24",
+         "1 * attn.q[3] 576"},
+        {OF("zamba2", ""), L("shared_transformer.feed_forward.gate_up_proj.weight"), "20x12",
+         "1 * mlp.gate[3] 120 + mlp.up[3] 120"},
+        {OF("zamba2", ""), L("shared_transformer.self_attn.linear_q_adapter_list.0.0.weight"),
+         "4x24",
+         "1 * other:model.layers.*.shared_transformer.self_attn.linear_q_adapter_list.0.0.weight[3]"
+         " 96"},
+    };
+    ROLES_CHECK(cases);
+}
+
 static void mixtures(void)
 {
     static const struct roles_case cases[] = {
@@ -342,5 +377,5 @@ static void gguf(void)
     ROLES_CHECK(cases);
 }
 
-TEST_PROGRAM("more families", TEST(separate_matrices), TEST(hybrids), TEST(lfm2), TEST(mixtures),
-             TEST(second_stacks_and_towers), TEST(gguf))
+TEST_PROGRAM("more families", TEST(separate_matrices), TEST(hybrids), TEST(lfm2), TEST(zamba),
+             TEST(mixtures), TEST(second_stacks_and_towers), TEST(gguf))
