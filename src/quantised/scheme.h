@@ -76,6 +76,7 @@ enum llmfp_status assembly_read(const struct assembly *assembly, const struct ll
     SCHEME(packed_integers) /* compressed_tensors.c */                                             \
     SCHEME(integers)                                                                               \
     SCHEME(mlx) /* mlx.c */                                                                        \
+    SCHEME(mlx_microscaled)                                                                        \
     SCHEME(nf4) /* bitsandbytes.c */                                                               \
     SCHEME(fp4)                                                                                    \
     SCHEME(int8)

@@ -1,4 +1,5 @@
-"""MLX's integers of 2, 3, 4, 5, 6 and 8 bits: every cell equals sums of Fractions, to the last bit."""
+"""MLX's integers of 2, 3, 4, 5, 6 and 8 bits, and its microscaled floats: every cell equals sums
+of Fractions, to the last bit."""
 import os
 import sys
 from fractions import Fraction
@@ -125,6 +126,64 @@ class Mlx(packed.PackedCase):
         self.add(model, Q, 4, (16, 128))
         del model.config["quantization"]
         self.refused(model, "q_proj", "group_size")
+
+
+E2M1 = [Fraction(n, 2) for n in (0, 1, 2, 3, 4, 6, 8, 12)]
+E2M1 += [-value for value in E2M1]
+
+
+class MlxMicroscaled(packed.PackedCase):
+    def add(self, model, name, bits, shape, scales=None):
+        """A weight [..., rows, columns] of E2M1 (4 bits) or E4M3 (8 bits); returns its values."""
+        *leading, columns = shape
+        rows = int(np.prod(leading))
+        codes = self.rng.integers(0, 1 << bits, (rows, columns))
+        if scales is None:
+            scales = self.rng.integers(100, 140, rows * columns // 32)
+        words = packed.dense_words(codes, bits)
+        model.add_raw(name + ".weight", "U32", (*leading, words.shape[1]), words.tobytes())
+        model.add_raw(name + ".scales", "U8", (*leading, columns // 32),
+                      np.array(scales, np.uint8).tobytes())
+        powers = [None if code == 255 else Fraction(2) ** (int(code) - 127) for code in scales]
+        values = [E2M1[code] for code in codes.reshape(-1)] if bits == 4 else \
+            packed.values_of("F8_E4M3", codes.reshape(-1).astype(np.uint8))
+        return [None if value is None or powers[i // 32] is None else value * powers[i // 32]
+                for i, value in enumerate(values)]
+
+    def hold(self, model, wanted):
+        self.compare(model, {(role, 0): oracle.Population().add_values(values)
+                             for role, values in wanted.items()})
+
+    def test_both(self):
+        model = self.model()
+        self.hold(model, {"attn.q": self.add(model, Q, 4, (17, 384)),
+                          "attn.k": self.add(model, Q.replace("q_", "k_"), 8, (17, 384)),
+                          "mlp.up": self.add(model, "model.layers.0.mlp.switch_mlp.up_proj", 4,
+                                             (3, 8, 64))})
+
+    def test_fused(self):
+        for bits in (4, 8):
+            model = self.model()
+            model.config.update(model_type="phi3", num_attention_heads=4, num_key_value_heads=2,
+                                hidden_size=64)
+            values = self.add(model, "model.layers.0.self_attn.qkv_proj", bits, (128, 64))
+            self.hold(model, {"attn.q": values[:4096], "attn.k": values[4096:6144],
+                              "attn.v": values[6144:]})
+
+    def test_all_scales(self):
+        """The least and the largest, and NaN."""
+        for bits in (4, 8):
+            model = self.model()
+            self.hold(model, {"attn.q": self.add(model, Q, bits, (16, 512), range(256))})
+
+    def test_refusals(self):
+        for bits, dtype, shape in ((4, "U8", (16, 8)), (4, "U8", (16, 3)), (4, "U8", (8, 4)),
+                                   (4, "U8", (64,)), (4, "I8", (16, 4)), (8, "U8", (16, 2))):
+            model = self.model(group_size=32, bits=bits)
+            self.add(model, Q, bits, (16, 128))
+            model.tensors = [item for item in model.tensors if item.name != Q + ".scales"]
+            model.add_raw(Q + ".scales", dtype, shape, bytes(int(np.prod(shape))))
+            self.refused(model, "q_proj")
 
 
 if __name__ == "__main__":

@@ -184,6 +184,25 @@ def llm_int8(name, w):
 
 llm_int8.config = {"quant_method": "bitsandbytes", "load_in_8bit": True}
 
+
+def mlx_mxfp4(name, w):
+    scale = mxfp4(name, w)[1]
+    words = e2m1(w.signs).view("<u4")
+    return [raw(name + ".weight", "U32", words),
+            Tensor(name + ".scales", "U8", scale.shape, data=scale.data)]
+
+
+mlx_mxfp4.config = {"group_size": 32, "bits": 4, "mode": "mxfp4"}
+
+
+def mlx_mxfp8(name, w):
+    codes, scale = float8("F8_E4M3", ".scales", 1, 32, "U8")(name, w)
+    words = codes.codes.reshape(w.shape).view("<u4")
+    return [raw(name + ".weight", "U32", words), scale]
+
+
+mlx_mxfp8.config = {"group_size": 32, "bits": 8, "mode": "mxfp8"}
+
 NF4 = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635,
        -0.18477343022823334, -0.09105003625154495, 0.0, 0.07958029955625534, 0.16093020141124725,
        0.24611230194568634, 0.33791524171829224, 0.44070982933044434, 0.5626170039176941,
@@ -264,6 +283,7 @@ SCHEMES = {
     "fp8-mistral": float8("F8_E4M3", ".qscale_weight", 1 << 20, 1 << 20),
     "fp8-deepseek": float8("F8_E4M3", ".scale", 128, 128),
     **{f"mlx-{bits}": mlx(bits) for bits in (2, 3, 4, 5, 6, 8)},
+    "mlx-mxfp4": mlx_mxfp4, "mlx-mxfp8": mlx_mxfp8,
     "mxfp4": mxfp4, "nvfp4": nvfp4, "nvfp4-divided": nvfp4_divided, "llm-int8": llm_int8,
     "nf4": bitsandbytes("nf4"), "fp4": bitsandbytes("fp4"),
     "nf4-nested": bitsandbytes("nf4", True), "nf4-256": bitsandbytes("nf4", block=256),
